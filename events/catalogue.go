@@ -1,0 +1,123 @@
+package events
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Definition is a contract with the Go type of its data.
+type Definition struct {
+	Contract Contract
+	shape    *shape
+	decode   func(raw jsontext.Value) (Payload, error)
+}
+
+// Define makes a definition from a payload type.
+func Define[T Payload]() Definition {
+	var sample T
+	return Definition{
+		Contract: sample.Contract(),
+		shape:    shapeOf(reflect.TypeFor[T]()),
+		decode: func(raw jsontext.Value) (Payload, error) {
+			var data T
+			err := json.Unmarshal(raw, &data)
+			return data, err
+		},
+	}
+}
+
+// Field describes one field of a contract's data, for people and documents.
+type Field struct {
+	Path     string // as in items/*/quantity
+	Kind     string
+	Optional bool
+	Personal bool // personal data: never logged, masked for operators
+}
+
+// Fields lists the data's fields in the contract's order.
+func (d *Definition) Fields() []Field { return listFields(d.shape, "") }
+
+func listFields(s *shape, prefix string) (all []Field) {
+	for _, name := range s.order {
+		f := s.fields[name]
+		all = append(all, Field{Path: prefix + name, Kind: kindNames[f.kind], Optional: f.optional, Personal: f.personal})
+		switch {
+		case f.kind == kindObject:
+			all = append(all, listFields(f.shape, prefix+name+"/")...)
+		case f.kind == kindList && f.element.kind == kindObject:
+			all = append(all, listFields(f.element, prefix+name+"/*/")...)
+		}
+	}
+	return all
+}
+
+// Catalogue is a set of contracts. It never changes; With makes a larger one.
+type Catalogue struct {
+	all     []*Definition
+	byType  map[string]*Definition
+	byTopic map[string]*Definition
+}
+
+// NewCatalogue makes a catalogue. Two contracts of one type, or a contract that is no well-formed one, are an error.
+func NewCatalogue(definitions ...Definition) (*Catalogue, error) {
+	c := &Catalogue{byType: map[string]*Definition{}, byTopic: map[string]*Definition{}}
+	for _, d := range definitions {
+		if err := checkContract(d); err != nil {
+			return nil, err
+		}
+		if _, twice := c.byType[d.Contract.Type]; twice {
+			return nil, fmt.Errorf("contract %s is defined twice", d.Contract.Type)
+		}
+		c.byType[d.Contract.Type], c.byTopic[d.Contract.Topic()] = &d, &d
+		c.all = append(c.all, &d)
+	}
+	return c, nil
+}
+
+func checkContract(d Definition) error {
+	k := d.Contract
+	if domain, action, ok := strings.Cut(k.Type, "."); !ok || domain == "" || action == "" {
+		return fmt.Errorf("contract %q: Type must be domain.action", k.Type)
+	}
+	if !versionForm.MatchString(k.Version) {
+		return fmt.Errorf("contract %s: Version must be MAJOR.MINOR, is %q", k.Type, k.Version)
+	}
+	if !serviceForm.MatchString(k.Publisher) {
+		return fmt.Errorf("contract %s: Publisher must be a kebab-case source_service, is %q", k.Type, k.Publisher)
+	}
+	for name := range strings.SplitSeq(k.Key, "|") {
+		if f := d.shape.fields[name]; f == nil || f.kind != kindString {
+			return fmt.Errorf("contract %s: Key %q must name a string field of its data", k.Type, name)
+		}
+	}
+	return nil
+}
+
+// With makes a catalogue that also holds the given contracts: how another module adds its own.
+func (c *Catalogue) With(definitions ...Definition) (*Catalogue, error) {
+	all := make([]Definition, 0, len(c.all)+len(definitions))
+	for _, d := range c.all {
+		all = append(all, *d)
+	}
+	return NewCatalogue(append(all, definitions...)...)
+}
+
+// Lookup finds a contract by event type.
+func (c *Catalogue) Lookup(eventType string) (*Definition, bool) {
+	d, ok := c.byType[eventType]
+	return d, ok
+}
+
+// ByTopic finds a contract by topic.
+func (c *Catalogue) ByTopic(topic string) (*Definition, bool) {
+	d, ok := c.byTopic[topic]
+	return d, ok
+}
+
+// All lists the contracts in the order in which they were given.
+func (c *Catalogue) All() []*Definition { return slices.Clone(c.all) }

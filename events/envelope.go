@@ -1,0 +1,66 @@
+package events
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// Envelope is what every event carries around its data (contract document, "Event Structure").
+type Envelope struct {
+	EventID       uuid.UUID `json:"event_id"`
+	CorrelationID string    `json:"correlation_id"`
+	Timestamp     time.Time `json:"timestamp"`
+	SourceService string    `json:"source_service"`
+	EventVersion  string    `json:"event_version"`
+	EventType     string    `json:"event_type"`
+}
+
+// Event is a decoded event as a handler gets it.
+type Event[T Payload] struct {
+	Envelope
+	Sequence    int64  // the source's per-key number; 0 where a foreign source sends none
+	CausationID string // event_id of the event that caused this one, "" if unknown
+	Data        T
+}
+
+// Newer tells whether this event is newer than what a row was last written from: by the source's sequence, or by timestamp
+// where either has none.
+func (e Event[T]) Newer(lastSequence int64, lastTime time.Time) bool {
+	if e.Sequence > 0 && lastSequence > 0 {
+		return e.Sequence > lastSequence
+	}
+	return e.Timestamp.After(lastTime)
+}
+
+// Decoded is an event whose contract is found out from its bytes.
+type Decoded struct {
+	Envelope   Envelope
+	Payload    Payload
+	Key        string // orders it; see Contract.Key
+	Raw        []byte // the canonical form: the input itself, or the rewritten old dialect
+	Legacy     bool   // it came in the old dialect
+	Definition *Definition
+}
+
+// Digest identifies the content: SHA-256 of the canonical JSON (RFC 8785) of Raw, the first 16 bytes.
+func (d *Decoded) Digest() [16]byte {
+	canonical := jsontext.Value(append([]byte(nil), d.Raw...))
+	if err := canonical.Canonicalize(); err != nil {
+		canonical = d.Raw // it was decoded, so that this cannot be; other bytes are then other content
+	}
+	sum := sha256.Sum256(canonical)
+	return [16]byte(sum[:16])
+}
+
+// As gives a decoded event its type.
+func As[T Payload](d *Decoded, sequence int64, causationID string) (Event[T], error) {
+	data, ok := d.Payload.(T)
+	if !ok {
+		return Event[T]{}, fmt.Errorf("a %s is no %T", d.Envelope.EventType, *new(T))
+	}
+	return Event[T]{Envelope: d.Envelope, Sequence: sequence, CausationID: causationID, Data: data}, nil
+}

@@ -1,0 +1,36 @@
+package events
+
+import (
+	"time"
+)
+
+// FulfillmentCompleted is the data of fulfillment.completed. Published when the goods of an order are handed to the carrier.
+type FulfillmentCompleted struct {
+	FulfillmentID  string    `json:"fulfillment_id"`
+	OrderID        string    `json:"order_id"`
+	LocationID     string    `json:"location_id,omitzero"`
+	Carrier        string    `json:"carrier,omitzero"`
+	TrackingNumber string    `json:"tracking_number,omitzero"`
+	CompletedAt    time.Time `json:"completed_at"`
+}
+
+// Contract implements Payload.
+func (FulfillmentCompleted) Contract() Contract {
+	return Contract{
+		Type: "fulfillment.completed", Version: "1.0", Key: "order_id",
+		Publisher: FulfillmentService, Consumers: []string{"orders"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when the goods of an order are handed to the carrier.",
+		When:    "After the provider completed the fulfillment of a validated order.",
+	}
+}
+
+// Validate implements Payload.
+func (p FulfillmentCompleted) Validate() error {
+	var c checker
+	c.id("fulfillment_id", p.FulfillmentID)
+	c.id("order_id", p.OrderID)
+	c.optionalID("location_id", p.LocationID)
+	c.time("completed_at", p.CompletedAt)
+	return c.err()
+}

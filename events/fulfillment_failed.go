@@ -1,0 +1,32 @@
+package events
+
+import (
+	"time"
+)
+
+// FulfillmentFailed is the data of fulfillment.failed. Published when an order cannot be fulfilled.
+type FulfillmentFailed struct {
+	OrderID  string    `json:"order_id"`
+	Reason   string    `json:"reason"`
+	FailedAt time.Time `json:"failed_at"`
+}
+
+// Contract implements Payload.
+func (FulfillmentFailed) Contract() Contract {
+	return Contract{
+		Type: "fulfillment.failed", Version: "1.0", Key: "order_id",
+		Publisher: FulfillmentService, Consumers: []string{"orders"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when an order cannot be fulfilled.",
+		When:    "After the provider failed for good.",
+	}
+}
+
+// Validate implements Payload.
+func (p FulfillmentFailed) Validate() error {
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.text("reason", p.Reason)
+	c.time("failed_at", p.FailedAt)
+	return c.err()
+}

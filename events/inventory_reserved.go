@@ -1,0 +1,38 @@
+package events
+
+import (
+	"time"
+)
+
+// InventoryReserved is the data of inventory.reserved. Published when inventory is reserved for an order.
+type InventoryReserved struct {
+	ReservationID string     `json:"reservation_id"`
+	ProductID     string     `json:"product_id"`
+	Quantity      int64      `json:"quantity"`
+	LocationID    string     `json:"location_id,omitzero"`
+	OrderID       string     `json:"order_id,omitzero"`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+}
+
+// Contract implements Payload.
+func (InventoryReserved) Contract() Contract {
+	return Contract{
+		Type: "inventory.reserved", Version: "1.0", Key: "order_id|reservation_id",
+		Publisher: InventoryService, Consumers: []string{"orders", "analytics"},
+		Retention: 30 * Day,
+		Purpose:   "Published when inventory is reserved for an order.",
+		When:      "After successful inventory reservation in database.",
+	}
+}
+
+// Validate implements Payload.
+func (p InventoryReserved) Validate() error {
+	var c checker
+	c.id("reservation_id", p.ReservationID)
+	c.id("product_id", p.ProductID)
+	c.positive("quantity", p.Quantity)
+	c.optionalID("location_id", p.LocationID)
+	c.optionalID("order_id", p.OrderID)
+	checkOptionalTime(&c, "expires_at", p.ExpiresAt)
+	return c.err()
+}

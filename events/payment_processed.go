@@ -1,0 +1,38 @@
+package events
+
+import (
+	"time"
+)
+
+// PaymentProcessed is the data of payment.processed. Published when the amount of an order is captured.
+type PaymentProcessed struct {
+	PaymentID   string    `json:"payment_id"`
+	OrderID     string    `json:"order_id"`
+	Amount      Money     `json:"amount"`
+	Currency    string    `json:"currency"`
+	Method      string    `json:"method"`
+	ProcessedAt time.Time `json:"processed_at"`
+}
+
+// Contract implements Payload.
+func (PaymentProcessed) Contract() Contract {
+	return Contract{
+		Type: "payment.processed", Version: "1.0", Key: "order_id",
+		Publisher: PaymentsService, Consumers: []string{"orders", "accounting"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when the amount of an order is captured.",
+		When:    "After the provider captured the payment of a validated order.",
+	}
+}
+
+// Validate implements Payload.
+func (p PaymentProcessed) Validate() error {
+	var c checker
+	c.id("payment_id", p.PaymentID)
+	c.id("order_id", p.OrderID)
+	c.money("amount", p.Amount)
+	c.currency("currency", p.Currency)
+	c.text("method", p.Method)
+	c.time("processed_at", p.ProcessedAt)
+	return c.err()
+}

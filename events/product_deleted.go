@@ -1,0 +1,26 @@
+package events
+
+// ProductDeleted is the data of product.deleted. Published when a product is deleted from the catalog.
+type ProductDeleted struct {
+	ProductID string `json:"product_id"`
+	Name      string `json:"name,omitzero"`
+	Reason    string `json:"reason,omitzero"`
+}
+
+// Contract implements Payload.
+func (ProductDeleted) Contract() Contract {
+	return Contract{
+		Type: "product.deleted", Version: "1.0", Key: "product_id",
+		Publisher: CatalogService, Consumers: []string{"inventory", "orders", "search"},
+		Retention: Unlimited,
+		Purpose:   "Published when a product is deleted from the catalog.",
+		When:      "After successful product deletion from database.",
+	}
+}
+
+// Validate implements Payload.
+func (p ProductDeleted) Validate() error {
+	var c checker
+	c.id("product_id", p.ProductID)
+	return c.err()
+}

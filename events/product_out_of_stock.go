@@ -1,0 +1,28 @@
+package events
+
+// ProductOutOfStock is the data of product.out_of_stock. Published when a product's inventory reaches zero.
+type ProductOutOfStock struct {
+	ProductID      string `json:"product_id"`
+	LastStockLevel int64  `json:"last_stock_level"`
+	LocationID     string `json:"location_id,omitzero"`
+}
+
+// Contract implements Payload.
+func (ProductOutOfStock) Contract() Contract {
+	return Contract{
+		Type: "product.out_of_stock", Version: "1.0", Key: "product_id",
+		Publisher: CatalogService, Consumers: []string{"orders", "notifications", "analytics"},
+		Retention: Unlimited,
+		Purpose:   "Published when a product's inventory reaches zero.",
+		When:      "Triggered by inventory service communication (Phase 2).",
+	}
+}
+
+// Validate implements Payload.
+func (p ProductOutOfStock) Validate() error {
+	var c checker
+	c.id("product_id", p.ProductID)
+	c.notNegative("last_stock_level", p.LastStockLevel)
+	c.optionalID("location_id", p.LocationID)
+	return c.err()
+}
