@@ -1,32 +1,31 @@
 package events
 
-import (
-	"time"
-)
+import "time"
 
-// FulfillmentFailed is the data of fulfillment.failed. Published when an order cannot be fulfilled.
+// FulfillmentFailed says that an order's goods cannot be prepared.
 type FulfillmentFailed struct {
 	OrderID  string    `json:"order_id"`
-	Reason   string    `json:"reason"`
+	Reason   string    `json:"reason"` // free text
 	FailedAt time.Time `json:"failed_at"`
 }
 
-// Contract implements Payload.
+// Contract is the agreement on fulfillment.failed.
 func (FulfillmentFailed) Contract() Contract {
 	return Contract{
-		Type: "fulfillment.failed", Version: "1.0", Key: "order_id",
+		Type: TypeFulfillmentFailed, Version: "1.0", Key: "order_id",
 		Publisher: FulfillmentService, Consumers: []string{"orders"},
-		Retention: 400 * Day, Addition: true,
-		Purpose: "Published when an order cannot be fulfilled.",
-		When:    "After the provider failed for good.",
+		Retention: ledgerRetention,
+		Purpose:   "Published when an order's goods cannot be prepared.",
+		When:      "After the failure is final and recorded.",
+		Addition:  true,
 	}
 }
 
 // Validate implements Payload.
-func (p FulfillmentFailed) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.text("reason", p.Reason)
-	c.time("failed_at", p.FailedAt)
-	return c.err()
+func (f FulfillmentFailed) Validate() error {
+	var c Checker
+	c.ID("order_id", f.OrderID)
+	c.Text("reason", f.Reason)
+	c.Time("failed_at", f.FailedAt)
+	return c.Err()
 }

@@ -1,0 +1,172 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+const (
+	jobBatch = 128 // jobs leased and run at once
+	jobIdle  = time.Minute
+)
+
+// runJobs runs the service's jobs as they come due, until ctx ends.
+func (s *Service) runJobs(ctx context.Context) {
+	if len(s.jobs) == 0 {
+		return
+	}
+	slots := make(chan struct{}, jobBatch)
+	var running errgroup.Group
+	defer running.Wait()
+	for ctx.Err() == nil {
+		pause, err := s.startDue(ctx, slots, &running)
+		if err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "taking jobs; trying again", "error", err)
+			pause = time.Second
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-s.store.JobsWake():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// startDue starts what is due, as far as slots are free, and tells how long nothing more will be.
+func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *errgroup.Group) (time.Duration, error) {
+	for {
+		at, found, err := s.store.NextJob(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if !found {
+			return jobIdle, nil
+		}
+		if pause := at.Sub(s.store.Now()); pause > 0 {
+			return min(pause, jobIdle), nil
+		}
+		free := cap(slots) - len(slots)
+		if free == 0 { // wait for the first slot
+			select {
+			case slots <- struct{}{}:
+				<-slots
+				continue
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		}
+		jobs, err := s.store.Lease(ctx, free, s.jobLease())
+		if err != nil {
+			return 0, err
+		}
+		for _, job := range jobs {
+			slots <- struct{}{}
+			running.Go(func() error {
+				defer func() { <-slots }()
+				s.runJob(ctx, job)
+				return nil
+			})
+		}
+	}
+}
+
+// RunDueJobs runs the jobs that are due, one after the other, and tells how many ran: for tests that move the clock by hand.
+func (s *Service) RunDueJobs(ctx context.Context) (int, error) {
+	jobs, err := s.store.Lease(ctx, jobBatch, s.jobLease())
+	for _, job := range jobs {
+		s.runJob(ctx, job)
+	}
+	return len(jobs), err
+}
+
+// jobLease outlives both halves of an attempt.
+func (s *Service) jobLease() time.Duration { return 3 * s.settings.AttemptTimeout }
+
+// runJob makes one attempt and stores how it ended.
+func (s *Service) runJob(ctx context.Context, row store.JobRow) {
+	ctx = store.WithOrigin(store.WithTrace(ctx, row.TraceParent, row.TraceState), row.Origin)
+	ctx, span := s.tracer.Start(ctx, "job "+row.Kind)
+	defer span.End()
+	err := s.attemptJob(ctx, row)
+	if err == nil {
+		return
+	}
+	if errors.Is(err, store.ErrLeaseLost) {
+		s.log.DebugContext(ctx, "a job was cancelled or taken over; its result is dropped", "job", row.Kind, "key", row.Key)
+		return
+	}
+	span.SetStatus(codes.Error, err.Error())
+	err = s.store.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error { return s.failJob(ctx, tx, row, err) })
+	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+		s.log.ErrorContext(ctx, "a failed job could not be stored; it comes again when its lease ends", "job", row.Kind, "error", err)
+	}
+}
+
+func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) {
+	job, known := s.jobs[row.Kind]
+	if !known {
+		return store.Permanent(fmt.Errorf("no job named %q in consumer %s: it was enqueued by another version", row.Kind, s.Name()))
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.AttemptTimeout)
+	defer cancel()
+	var result any
+	if job.outside != nil {
+		if result, err = askOutside(ctx, job, row.Payload); err != nil {
+			return err
+		}
+	}
+	return s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.FinishJob(ctx, row); err != nil {
+			return err
+		}
+		return job.inside(ctx, tx, row.Payload, result)
+	})
+}
+
+func askOutside(ctx context.Context, job Job, payload []byte) (result any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &store.PanicError{Value: v}
+		}
+	}()
+	return job.outside(ctx, payload)
+}
+
+// failJob plans the next attempt, or buries the job when its retries are spent. What is no fault of the job is not counted.
+func (s *Service) failJob(ctx context.Context, tx *store.Tx, row store.JobRow, cause error) error {
+	v := judge(cause)
+	if store.Uncounted(cause) {
+		return tx.RetryJob(ctx, row, tx.Now().Add(time.Second), v.code, v.detail)
+	}
+	row.Attempts++
+	delay, again := s.nextJobAttempt(row.Attempts, cause)
+	if v.final || !again {
+		s.log.ErrorContext(ctx, "job failed for good", "job", row.Kind, "key", row.Key, "code", v.code, "detail", v.detail, "attempts", row.Attempts)
+		return tx.BuryJob(ctx, row, v.code, v.detail)
+	}
+	s.log.WarnContext(ctx, "job failed; trying again", "job", row.Kind, "key", row.Key, "code", v.code, "detail", v.detail, "attempts", row.Attempts, "in", delay)
+	return tx.RetryJob(ctx, row, tx.Now().Add(delay), v.code, v.detail)
+}
+
+func (s *Service) nextJobAttempt(attempts int, cause error) (time.Duration, bool) {
+	var later *store.RetryError
+	if errors.As(cause, &later) {
+		return later.After, attempts < maxRetryAfter
+	}
+	if attempts <= s.settings.ImmediateRetries {
+		return min(retryFirst<<(attempts-1), retryMost), true
+	}
+	if n := attempts - s.settings.ImmediateRetries - 1; n < len(s.settings.DelayedRetries) {
+		return s.settings.DelayedRetries[n], true
+	}
+	return 0, false
+}

@@ -1,0 +1,28 @@
+package router
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the counters of all services of a process (interfaces.md, "Metrics"). Labels never carry an id.
+type Metrics struct {
+	handled       *prometheus.CounterVec
+	invalid       *prometheus.CounterVec
+	retries       *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	handleSeconds *prometheus.HistogramVec
+}
+
+// NewMetrics makes the metrics and registers them, unless r is nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60, 600}
+	m := &Metrics{
+		handled:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_handled_total", Help: "Deliveries by what became of them."}, []string{"service", "event_type", "outcome"}),
+		invalid:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_invalid_total", Help: "Messages turned away before their handler."}, []string{"service", "code"}),
+		retries:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_retries_total", Help: "Immediate retries."}, []string{"service"}),
+		latency:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "viscount_event_latency_seconds", Help: "From an event's creation to its effects' commit.", Buckets: buckets}, []string{"service", "event_type"}),
+		handleSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "viscount_handle_seconds", Help: "One delivery, its retries included.", Buckets: buckets}, []string{"service", "event_type"}),
+	}
+	if r != nil {
+		r.MustRegister(m.handled, m.invalid, m.retries, m.latency, m.handleSeconds)
+	}
+	return m
+}

@@ -1,0 +1,156 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+// poison stores what could not be handled: parked until its next attempt, or as a dead letter. What is no fault of the
+// message (shutdown, a failing database) refuses it instead, and the transport brings it again with a pause. If storing
+// fails, the message is refused too: nothing is acknowledged before its outcome is durable.
+func (s *Service) poison(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		_, err := next(msg)
+		if err == nil {
+			return nil, nil
+		}
+		if store.Uncounted(err) || errors.Is(err, errDraining) || errors.Is(err, errFull) {
+			return nil, err
+		}
+		v := judge(err)
+		ctx := context.WithoutCancel(msg.Context())
+		storing := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error { return s.fail(ctx, tx, d, msg, v, err) })
+		if storing != nil {
+			s.log.ErrorContext(ctx, "a failed event could not be stored; it is tried again", "error", storing)
+			return nil, storing
+		}
+		s.reportFailure(ctx, d, v, err)
+		return nil, nil
+	}
+}
+
+// fail writes how a failed event stands now.
+func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *message.Message, v verdict, cause error) error {
+	d.outcome = ""
+	p := s.failedForm(d, msg)
+	p.Code, p.Detail, p.Refused, p.Attempts = v.code, v.detail, v.refused, d.attempts
+	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
+	p.State, d.outcome = store.Dead, outcomeDead
+	if due, again := s.nextAttempt(d, v, cause, tx.Now()); again {
+		p.State, d.outcome, p.Due = store.Retrying, outcomeRetrying, &due
+	}
+	if v.refused {
+		tx.Count("invalid", 1)
+	} else {
+		p.Held = s.policy == Hold
+		if d.parked == nil {
+			_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: p.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
+			if err != nil {
+				return err
+			}
+			if !fresh { // it has ended, or was stored, meanwhile
+				d.outcome = outcomeDuplicate
+				return nil
+			}
+		}
+	}
+	return s.write(ctx, tx, d, p)
+}
+
+// nextAttempt plans a delayed retry; false when they are spent or cannot help.
+func (s *Service) nextAttempt(d *delivery, v verdict, cause error, now time.Time) (time.Time, bool) {
+	if v.final {
+		return time.Time{}, false
+	}
+	var later *store.RetryError
+	delays := s.settings.DelayedRetries
+	n := d.delayed(s.settings.ImmediateRetries)
+	if n >= len(delays) {
+		if errors.As(cause, &later) && n < maxRetryAfter {
+			return now.Add(later.After), true
+		}
+		return time.Time{}, false
+	}
+	if errors.As(cause, &later) {
+		return now.Add(later.After), true
+	}
+	return now.Add(delays[n] + rand.N(delays[n]/10+1)), true
+}
+
+// maxRetryAfter bounds how often a handler may ask for another attempt.
+const maxRetryAfter = 100
+
+// delayed is how many delayed retries the event has had: each delivery makes up to 1 + immediate attempts.
+func (d *delivery) delayed(immediate int) int { return (d.attempts - 1) / (1 + immediate) }
+
+// parkedForm is the row of an event that was decoded.
+func (s *Service) parkedForm(d *delivery) store.Parked {
+	e := d.event.Envelope
+	p := store.Parked{
+		EventID: e.EventID, Topic: d.topic, EventType: e.EventType, Key: d.event.Key, CorrelationID: e.CorrelationID, CausationID: d.causation,
+		OccurredAt: e.Timestamp, Attempts: d.attempts,
+	}
+	if d.parked != nil {
+		p.ID, p.Metadata, p.Payload, p.ParkedAt = d.parked.ID, d.parked.Metadata, d.parked.Payload, d.parked.ParkedAt
+	}
+	return p
+}
+
+// failedForm is the row of a message that may not even be readable: the original bytes, and what is known of it.
+func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
+	var p store.Parked
+	switch {
+	case d.event != nil:
+		p = s.parkedForm(d)
+	case d.parked != nil:
+		p = *d.parked
+	default:
+		p = store.Parked{Topic: d.topic, EventType: msg.Metadata.Get(MetaEventType), OccurredAt: s.store.Now(), CorrelationID: msg.Metadata.Get(MetaCorrelationID), CausationID: d.causation}
+		if id, err := uuid.Parse(msg.Metadata.Get(MetaEventID)); err == nil {
+			p.EventID = id
+		}
+	}
+	if d.parked == nil {
+		p.Payload = msg.Payload
+		p.Metadata = portableMetadata(msg.Metadata)
+	}
+	return p
+}
+
+// portableMetadata leaves out what the transport put in for itself.
+func portableMetadata(m message.Metadata) map[string]string {
+	kept := make(map[string]string, len(m))
+	for name, value := range m {
+		if !strings.HasPrefix(name, "viscount_") && !strings.HasPrefix(name, "_watermill") {
+			kept[name] = value
+		}
+	}
+	return kept
+}
+
+func (s *Service) reportFailure(ctx context.Context, d *delivery, v verdict, err error) {
+	eventType := ""
+	if d.route != nil {
+		eventType = d.route.Contract.Type
+	}
+	s.metrics.handled.WithLabelValues(s.Name(), eventType, d.outcome).Inc()
+	if v.refused {
+		s.metrics.invalid.WithLabelValues(s.Name(), v.code).Inc()
+	}
+	attrs := []any{"code", v.code, "detail", v.detail, "topic", d.topic, "attempts", d.attempts, "state", d.outcome}
+	var panicked *store.PanicError
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	s.log.ErrorContext(ctx, "event failed", attrs...)
+}

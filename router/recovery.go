@@ -1,0 +1,249 @@
+package router
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+const (
+	recoveryBatch    = 256
+	recoveryParallel = 32
+	recoveryIdle     = time.Minute // a look at the table although nothing called for it
+)
+
+func (s *Service) wakeKey(key string) {
+	s.wakeMu.Lock()
+	s.wakeKeys[key] = true
+	s.wakeMu.Unlock()
+	s.wakeTimer()
+}
+
+func (s *Service) wakeEverything() {
+	s.wakeMu.Lock()
+	s.wakeAll = true
+	s.wakeMu.Unlock()
+	s.wakeTimer()
+}
+
+func (s *Service) wakeTimer() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Service) takeWoken() (keys []string, all bool) {
+	s.wakeMu.Lock()
+	defer s.wakeMu.Unlock()
+	for key := range s.wakeKeys {
+		keys = append(keys, key)
+	}
+	clear(s.wakeKeys)
+	all, s.wakeAll = s.wakeAll, false
+	slices.Sort(keys)
+	return keys, all
+}
+
+// recovery brings parked events back into the chain until ctx ends: when their time has come, when what they waited for has
+// ended, and once at the start.
+func (s *Service) recovery(ctx context.Context) {
+	s.wakeEverything()
+	for ctx.Err() == nil {
+		next, err := s.Recover(ctx)
+		pause := max(next.Sub(s.store.Now()), 0)
+		if next.IsZero() || pause > recoveryIdle {
+			pause = recoveryIdle
+		}
+		if err != nil {
+			s.log.ErrorContext(ctx, "recovering parked events; trying again", "error", err)
+			pause = time.Second
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Recover handles every parked event that may go now, and tells when the next one comes due (the zero time: none does).
+func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
+	for ctx.Err() == nil {
+		keys, all := s.takeWoken()
+		moved, err := s.recoverDue(ctx)
+		if err != nil {
+			return next, err
+		}
+		if all {
+			if err := s.recoverHeads(ctx, ""); err != nil {
+				return next, err
+			}
+		}
+		for _, key := range keys {
+			if err := s.recoverKey(ctx, key); err != nil {
+				return next, err
+			}
+		}
+		if !moved && !all && len(keys) == 0 {
+			break
+		}
+	}
+	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+		next, _, err = store.NextParked(ctx, r)
+		return err
+	})
+	return next, err
+}
+
+// recoverDue handles retries whose time has come, and makes dead letters of events that waited too long for a predecessor.
+func (s *Service) recoverDue(ctx context.Context) (moved bool, err error) {
+	var due []store.Parked
+	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+		due, err = store.DueParked(ctx, r, s.store.Now(), recoveryBatch)
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return false, err
+	}
+	var group errgroup.Group
+	group.SetLimit(recoveryParallel)
+	for _, p := range due {
+		group.Go(func() error {
+			if p.State == store.Waiting {
+				return s.expireWait(ctx, p)
+			}
+			return s.reenter(ctx, p)
+		})
+	}
+	return true, group.Wait()
+}
+
+// expireWait ends the wait for a predecessor: unless it has come meanwhile, the event becomes a dead letter that holds nothing.
+func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
+	ready := false
+	err := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		current, found, err := store.ParkedRow(ctx, tx, p.ID)
+		if err != nil || !found || current.State != store.Waiting {
+			return err
+		}
+		if ready, err = s.predecessorsEnded(ctx, tx, current); err != nil || ready {
+			return err
+		}
+		current.State, current.Code, current.Due, current.Held = store.Dead, CodeMissingPredecessor, nil, false
+		current.Detail = "its predecessor " + current.Awaits + " has not come within " + s.settings.FollowsTimeout.String()
+		current.Fingerprint = fingerprint(s.Name(), current.EventType, current.Code, current.Detail)
+		if err := tx.Settle(ctx, current.EventID, store.Dead, current.Attempts, current.Code); err != nil {
+			return err
+		}
+		tx.OnCommit(func() { s.wakeKey(current.Key) })
+		return tx.Repark(ctx, current)
+	})
+	if err == nil && ready {
+		return s.reenter(ctx, p)
+	}
+	return err
+}
+
+func (s *Service) predecessorsEnded(ctx context.Context, tx *store.Tx, p store.Parked) (bool, error) {
+	for _, predecessor := range s.follows[p.Topic] {
+		ended, err := tx.Marked(ctx, p.Key, predecessor)
+		if !ended || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// recoverKey sends on what waits for a key: dead letters whose predecessor has come after all, then the heads of its queues.
+func (s *Service) recoverKey(ctx context.Context, key string) error {
+	var late []store.Parked
+	err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+		late, err = store.Missing(ctx, r, key, CodeMissingPredecessor)
+		return err
+	})
+	for i := 0; i < len(late) && err == nil; i++ {
+		err = s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+			ended, err := s.predecessorsEnded(ctx, tx, late[i])
+			if !ended || err != nil {
+				return err
+			}
+			p := late[i]
+			p.State, p.Code, p.Due = store.Waiting, store.WaitFollows, nil
+			return errOr(tx.Settle(ctx, p.EventID, p.State, p.Attempts, p.Code), func() error { return tx.Repark(ctx, p) })
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return s.recoverHeads(ctx, key)
+}
+
+func errOr(err error, then func() error) error {
+	if err != nil {
+		return err
+	}
+	return then()
+}
+
+// recoverHeads handles the first waiting event of each topic and key (of one key, unless key is ""), those with the lowest
+// timestamp first. Ending one wakes its key, so that the next one follows.
+func (s *Service) recoverHeads(ctx context.Context, key string) error {
+	if s.paused.Load() {
+		return nil
+	}
+	for after := int64(0); ctx.Err() == nil; {
+		var heads []store.Parked
+		err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+			heads, err = store.Heads(ctx, r, key, after, recoveryBatch)
+			return err
+		})
+		if err != nil || len(heads) == 0 {
+			return err
+		}
+		after = heads[len(heads)-1].ID
+		if err := s.reenterHeads(ctx, heads); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (s *Service) reenterHeads(ctx context.Context, heads []store.Parked) error {
+	byKey := map[string][]store.Parked{}
+	for _, p := range heads {
+		byKey[p.Key] = append(byKey[p.Key], p)
+	}
+	var group errgroup.Group
+	group.SetLimit(recoveryParallel)
+	for _, waiting := range byKey {
+		group.Go(func() error {
+			slices.SortStableFunc(waiting, func(a, b store.Parked) int { return a.OccurredAt.Compare(b.OccurredAt) })
+			for _, p := range waiting {
+				if err := s.reenter(ctx, p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// reenter runs a parked event through the chain.
+func (s *Service) reenter(ctx context.Context, p store.Parked) error {
+	msg := message.NewMessage(p.EventID.String(), p.Payload)
+	for name, value := range p.Metadata {
+		msg.Metadata.Set(name, value)
+	}
+	msg.SetContext(withDelivery(ctx, s.newDelivery(p.Topic, msg, &p)))
+	_, err := s.handle(msg)
+	return err
+}

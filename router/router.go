@@ -1,0 +1,109 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/errgroup"
+)
+
+// Router runs services on Watermill's message.Router: one consumer handler per service and event type.
+type Router struct {
+	watermill *message.Router
+	services  []*Service
+	stop      context.CancelFunc // recovery and jobs
+	idle      chan struct{}      // closed when those have returned
+}
+
+// Subscriber gives the subscriber of a consumer, which keeps the order of a key over all its topics.
+type Subscriber func(consumer string) (message.Subscriber, error)
+
+// New registers every route of the services.
+func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router, error) {
+	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}))
+	if err != nil {
+		return nil, fmt.Errorf("making the router: %w", err)
+	}
+	r := &Router{watermill: wm, services: services, idle: make(chan struct{})}
+	for _, s := range services {
+		sub, err := subscriber(s.Name())
+		if err != nil {
+			return nil, fmt.Errorf("subscribing %s: %w", s.Name(), err)
+		}
+		for topic, route := range s.routes {
+			h := wm.AddConsumerHandler(handlerName(s, route), topic, sub, func(msg *message.Message) error {
+				_, err := s.handler(msg)
+				return err
+			})
+			for _, step := range s.chain() {
+				h.AddMiddleware(step.wrap)
+			}
+		}
+	}
+	return r, nil
+}
+
+// handlerName is how a handler appears in Watermill: inventory/order.created.
+func handlerName(s *Service, route *Route) string { return s.Name() + "/" + route.Contract.Type }
+
+// Handlers are the names of the handlers on Watermill's router.
+func (r *Router) Handlers() []string {
+	var names []string
+	for name := range r.watermill.Handlers() {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Start runs the router, the recovery of parked events and the jobs; it returns when every subscription stands.
+func (r *Router) Start(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- r.watermill.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case <-r.watermill.Running():
+	case err := <-failed:
+		return errors.Join(errors.New("the router stopped while it started"), err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	var group errgroup.Group
+	for _, s := range r.services {
+		group.Go(func() error { s.recovery(work); return nil })
+		group.Go(func() error { s.runJobs(work); return nil })
+	}
+	go func() {
+		defer close(r.idle)
+		group.Wait()
+	}()
+	return nil
+}
+
+// StopWork ends recovery and jobs, which feed on the stores; messages go on.
+func (r *Router) StopWork(ctx context.Context) error {
+	if r.stop == nil {
+		return nil
+	}
+	r.stop()
+	select {
+	case <-r.idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close refuses what still comes, waits for the handlers and ends Watermill's router. The transport was drained before, so
+// that nothing healthy is cut off.
+func (r *Router) Close() error {
+	for _, s := range r.services {
+		s.draining.Store(true)
+	}
+	return r.watermill.Close()
+}

@@ -1,0 +1,170 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+// Options are what a Service needs beside its consumer and database.
+type Options struct {
+	Settings Settings
+	Logger   *slog.Logger         // slog.Default if nil
+	Metrics  *Metrics             // unregistered ones if nil
+	Tracers  trace.TracerProvider // no tracing if nil
+}
+
+// Service is one consumer at work: its chain, the recovery of its parked events and its jobs.
+type Service struct {
+	consumer Consumer
+	store    *store.Store
+	settings Settings
+	policy   Policy
+	log      *slog.Logger
+	metrics  *Metrics
+	tracer   trace.Tracer
+
+	routes        map[string]*Route   // by topic
+	follows       map[string][]string // by topic: predecessor types that this consumer hears too
+	isPredecessor map[string]bool     // by topic
+	jobs          map[string]Job      // by kind
+	handle        message.HandlerFunc // the composed chain, for parked events
+
+	inFlight atomic.Int64
+	draining atomic.Bool
+	paused   atomic.Bool
+
+	wakeMu   sync.Mutex
+	wakeKeys map[string]bool
+	wakeAll  bool
+	wake     chan struct{}
+}
+
+const pausedSetting = "paused"
+
+// NewService prepares a consumer on its database.
+func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*Service, error) {
+	s := &Service{
+		consumer: c, store: st, settings: o.Settings.withDefaults(), log: o.Logger, metrics: o.Metrics,
+		routes: map[string]*Route{}, follows: map[string][]string{}, isPredecessor: map[string]bool{}, jobs: map[string]Job{},
+		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.log = s.log.With("service", c.Name)
+	if s.metrics == nil {
+		s.metrics = NewMetrics(nil)
+	}
+	if o.Tracers == nil {
+		o.Tracers = noop.NewTracerProvider()
+	}
+	s.tracer = o.Tracers.Tracer("github.com/first-viscount/viscount/router")
+	s.policy = c.OnFailure
+	if s.policy == "" {
+		s.policy = s.settings.OnFailure
+	}
+	if err := s.index(); err != nil {
+		return nil, err
+	}
+	s.handle = s.compose()
+	return s, st.View(ctx, func(ctx context.Context, r store.Reader) error {
+		value, err := store.Setting(ctx, r, pausedSetting)
+		s.paused.Store(value != "")
+		return err
+	})
+}
+
+// index looks the routes up by topic and finds which predecessors this consumer hears.
+func (s *Service) index() error {
+	heard := map[string]string{} // type → topic
+	for i := range s.consumer.Routes {
+		route := &s.consumer.Routes[i]
+		topic := route.Contract.Topic()
+		if s.routes[topic] != nil {
+			return fmt.Errorf("consumer %s subscribes to %s twice (%s and %s)", s.consumer.Name, route.Contract.Type, s.routes[topic].Handler, route.Handler)
+		}
+		if _, known := s.store.Catalogue().Lookup(route.Contract.Type); !known {
+			return fmt.Errorf("consumer %s subscribes to %s, which is not in the catalogue: add its definition to it", s.consumer.Name, route.Contract.Type)
+		}
+		s.routes[topic] = route
+		heard[route.Contract.Type] = topic
+	}
+	for topic, route := range s.routes {
+		for _, predecessor := range route.Contract.Follows {
+			if at, hears := heard[predecessor]; hears {
+				s.follows[topic] = append(s.follows[topic], predecessor)
+				s.isPredecessor[at] = true
+			}
+		}
+	}
+	for _, job := range s.consumer.Jobs {
+		if _, twice := s.jobs[job.Kind]; twice {
+			return fmt.Errorf("consumer %s has two jobs named %q", s.consumer.Name, job.Kind)
+		}
+		s.jobs[job.Kind] = job
+	}
+	return nil
+}
+
+// Name is the consumer's name.
+func (s *Service) Name() string { return s.consumer.Name }
+
+// Consumer is what the service was made from.
+func (s *Service) Consumer() Consumer { return s.consumer }
+
+// Store is the service's database.
+func (s *Service) Store() *store.Store { return s.store }
+
+// Paused tells whether an operator paused the consumer.
+func (s *Service) Paused() bool { return s.paused.Load() }
+
+// InFlight is how many messages are in the chain.
+func (s *Service) InFlight() int64 { return s.inFlight.Load() }
+
+// Pause stores arrivals as waiting until Resume; it outlives a restart and is audited.
+func (s *Service) Pause(ctx context.Context, actor, reason string) error {
+	return s.setPaused(ctx, "pause", actor, reason, reason+" by "+actor)
+}
+
+// Resume sends on what waited for it.
+func (s *Service) Resume(ctx context.Context, actor, reason string) error {
+	return s.setPaused(ctx, "resume", actor, reason, "")
+}
+
+func (s *Service) setPaused(ctx context.Context, action, actor, reason, value string) error {
+	err := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Set(ctx, pausedSetting, value); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, actor, action, s.Name(), reason)
+	})
+	if err == nil {
+		s.paused.Store(value != "")
+		s.wakeEverything()
+	}
+	return err
+}
+
+// Topics are the topics that the consumer hears, sorted.
+func (s *Service) Topics() []string {
+	topics := s.consumer.Topics()
+	slices.Sort(topics)
+	return topics
+}
+
+// Deliver runs one message of a topic through the chain, outside of any transport, and returns when its outcome is durable.
+func (s *Service) Deliver(ctx context.Context, topic string, msg *message.Message) error {
+	msg.SetContext(withDelivery(ctx, s.newDelivery(topic, msg, nil)))
+	_, err := s.handle(msg)
+	return err
+}

@@ -1,0 +1,186 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/store"
+)
+
+// errDraining refuses messages that come while the service stops; the transport brings them again after the next start.
+var errDraining = errors.New("router: stopping")
+
+func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+		if s.draining.Load() {
+			return nil, errDraining
+		}
+		if deliveryOf(msg) == nil { // from the transport; a parked event brings its own
+			topic := message.SubscribeTopicFromCtx(msg.Context())
+			msg.SetContext(withDelivery(msg.Context(), s.newDelivery(topic, msg, nil)))
+		}
+		return next(msg)
+	}
+}
+
+// recoverOutside catches a panic of the chain itself: the message is refused and comes again with a growing pause. (Without
+// it the Router would refuse it too, but at once and for ever.)
+func recoverOutside(next message.HandlerFunc) message.HandlerFunc { return recoverInside(next) }
+
+// recoverInside turns a panic into an error with the stack.
+func recoverInside(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) (out []*message.Message, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = &store.PanicError{Value: v, Stack: debug.Stack()}
+			}
+		}()
+		return next(msg)
+	}
+}
+
+func (s *Service) gate(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		deliveryOf(msg).paused = s.paused.Load()
+		return next(msg)
+	}
+}
+
+func (s *Service) decode(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		event, err := s.store.Catalogue().Decode(msg.Payload)
+		if err != nil {
+			return nil, invalidMessage(err)
+		}
+		if topic := event.Payload.Contract().Topic(); topic != d.topic || d.route == nil {
+			return nil, &refusal{code: CodeTopicMismatch, detail: "a " + event.Envelope.EventType + " belongs on " + topic + ", not on " + d.topic}
+		}
+		d.event = event
+		if d.sequence == 0 {
+			e := event.Envelope
+			d.foreign = &store.Foreign{EventType: e.EventType, Key: event.Key, CorrelationID: e.CorrelationID, CausationID: d.causation, Source: e.SourceService, OccurredAt: e.Timestamp}
+		}
+		return next(msg)
+	}
+}
+
+// invalidMessage tells a message that breaks its contract from a handler that would emit such a one.
+func invalidMessage(err error) error {
+	var invalid *events.Invalid
+	if errors.As(err, &invalid) && len(invalid.Problems) > 0 {
+		return &refusal{code: string(invalid.Problems[0].Code), detail: invalid.Error()}
+	}
+	return err
+}
+
+func (s *Service) correlate(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		msg.SetContext(store.WithOrigin(msg.Context(), store.Origin{
+			CorrelationID: d.event.Envelope.CorrelationID, CausationID: d.event.Envelope.EventID.String(),
+			EventType: d.event.Envelope.EventType, Key: d.event.Key,
+		}))
+		return next(msg)
+	}
+}
+
+// trace continues the trace that the event carries, across the outbox and the transport (OpenTelemetry messaging
+// conventions: a "process" span of kind consumer).
+func (s *Service) trace(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		ctx := store.WithTrace(msg.Context(), msg.Metadata.Get(MetaTraceParent), msg.Metadata.Get(MetaTraceState))
+		ctx, span := s.tracer.Start(ctx, "process "+d.event.Envelope.EventType, trace.WithSpanKind(trace.SpanKindConsumer))
+		defer span.End()
+		if span.IsRecording() {
+			span.SetAttributes(
+				attribute.String("messaging.operation.type", "process"), attribute.String("messaging.destination.name", d.topic),
+				attribute.String("messaging.message.id", d.event.Envelope.EventID.String()), attribute.String("messaging.consumer.group.name", s.Name()),
+				attribute.String("messaging.message.conversation_id", d.event.Envelope.CorrelationID),
+			)
+		}
+		msg.SetContext(ctx)
+		out, err := next(msg)
+		span.SetAttributes(attribute.String("viscount.outcome", d.outcome))
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		return out, err
+	}
+}
+
+func (s *Service) measure(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		began := time.Now()
+		out, err := next(msg)
+		s.metrics.handleSeconds.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(time.Since(began).Seconds())
+		if d.outcome == outcomeApplied {
+			s.metrics.latency.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(time.Since(d.event.Envelope.Timestamp).Seconds())
+		}
+		return out, err
+	}
+}
+
+const (
+	retryFirst = 20 * time.Millisecond
+	retryMost  = time.Second
+)
+
+// retry makes the immediate attempts: full jitter, doubling. What no retry can mend, and what is no fault of the event, goes
+// out at once.
+func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		d := deliveryOf(msg)
+		base := msg.Context()
+		pause := retryFirst
+		for try := 0; ; try++ {
+			out, err := next(msg)
+			msg.SetContext(base) // the attempt's own context is dead
+			if err == nil || !counts(err) {
+				return out, err
+			}
+			d.attempts++
+			if try == s.settings.ImmediateRetries || !retryable(err) {
+				return out, err
+			}
+			s.metrics.retries.WithLabelValues(s.Name()).Inc()
+			if !sleep(base, rand.N(pause)) {
+				return out, base.Err()
+			}
+			pause = min(2*pause, retryMost)
+		}
+	}
+}
+
+func (s *Service) timeout(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		ctx, cancel := context.WithTimeout(msg.Context(), s.settings.AttemptTimeout)
+		defer cancel()
+		msg.SetContext(ctx)
+		return next(msg)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

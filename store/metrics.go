@@ -1,0 +1,25 @@
+package store
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the counters of all stores of a process.
+type Metrics struct {
+	published *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	commits   *prometheus.CounterVec
+	members   *prometheus.CounterVec
+}
+
+// NewMetrics makes the counters and registers them, unless r is nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_published_total", Help: "Events that the transport has taken."}, []string{"service", "event_type"}),
+		failures:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_failures_total", Help: "Database operations that failed."}, []string{"service", "operation"}),
+		commits:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_commits_total", Help: "Commits flushed to disk."}, []string{"service"}),
+		members:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_transactions_total", Help: "Transactions that shared those commits."}, []string{"service"}),
+	}
+	if r != nil {
+		r.MustRegister(m.published, m.failures, m.commits, m.members)
+	}
+	return m
+}

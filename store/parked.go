@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+)
+
+// Parked is an event that waits, retries or is dead, with its bytes.
+type Parked struct {
+	ID            int64
+	EventID       uuid.UUID // the zero UUID if the message had no readable one
+	Topic         string
+	EventType     string
+	Key           string
+	State         State
+	Held          bool   // later events of the key wait behind it
+	Refused       bool   // turned away before the handler: not the event's standing in the inbox
+	Code          string // why, from the list of failure codes
+	Detail        string
+	Fingerprint   string // groups failures of one cause
+	Awaits        string // the event type it follows
+	Due           *time.Time
+	Attempts      int
+	CorrelationID string
+	CausationID   string
+	OccurredAt    time.Time
+	ParkedAt      time.Time
+	Payload       []byte
+	Metadata      map[string]string
+}
+
+// Park stores an event that cannot be handled now.
+func (t *Tx) Park(ctx context.Context, p Parked) error {
+	metadata, err := json.Marshal(p.Metadata, json.Deterministic(true))
+	if err != nil {
+		return fmt.Errorf("parking: %w", err)
+	}
+	var id any
+	if p.EventID != uuid.Nil {
+		id = idBytes(p.EventID)
+	}
+	t.store.parkedRows.Add(1) // at once, so that later members of this group look; a rollback leaves it too high, never too low
+	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
+		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)`,
+		id, p.Topic, p.EventType, p.Key, p.State, bit(p.Held), bit(p.Refused), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts,
+		p.CorrelationID, p.CausationID, micros(p.OccurredAt), micros(t.now), p.Payload, string(metadata))
+	if err != nil {
+		return fmt.Errorf("parking %s: %w", p.EventType, err)
+	}
+	return nil
+}
+
+// Repark writes how a parked event stands after another attempt: p's state, held, code, detail, fingerprint, awaits, due
+// and attempts.
+func (t *Tx) Repark(ctx context.Context, p Parked) error {
+	_, err := t.Exec(ctx, `UPDATE parked SET state = $1, held = $2, code = $3, detail = $4, fingerprint = $5, awaits = $6, due = $7, attempts = $8, changed_at = $9 WHERE id = $10`,
+		p.State, bit(p.Held), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts, micros(t.now), p.ID)
+	if err != nil {
+		return fmt.Errorf("parking %s again: %w", p.EventType, err)
+	}
+	return nil
+}
+
+// Unpark removes a parked event that has ended.
+func (t *Tx) Unpark(ctx context.Context, id int64) error {
+	n, err := t.Exec(ctx, "DELETE FROM parked WHERE id = $1", id)
+	t.writes--
+	if err != nil {
+		return fmt.Errorf("removing parked row %d: %w", id, err)
+	}
+	t.OnCommit(func() { t.store.parkedRows.Add(-n) })
+	return nil
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+const parkedColumns = `id, event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
+	correlation, causation, occurred_at, parked_at, payload, metadata`
+
+func scanParked(s Scanner) (p Parked, err error) {
+	var id []byte
+	var due sql.NullInt64
+	var occurred, parked int64
+	var metadata string
+	err = s.Scan(&p.ID, &id, &p.Topic, &p.EventType, &p.Key, &p.State, &p.Held, &p.Refused, &p.Code, &p.Detail, &p.Fingerprint, &p.Awaits, &due, &p.Attempts,
+		&p.CorrelationID, &p.CausationID, &occurred, &parked, &p.Payload, &metadata)
+	if err != nil {
+		return p, err
+	}
+	p.Due, p.OccurredAt, p.ParkedAt = TimeOf(due), Time(occurred), Time(parked)
+	if id != nil {
+		if p.EventID, err = uuid.FromBytes(id); err != nil {
+			return p, err
+		}
+	}
+	return p, json.Unmarshal([]byte(metadata), &p.Metadata)
+}
+
+// ParkedRow reads one parked event; found is false when it has ended meanwhile.
+func ParkedRow(ctx context.Context, r Reader, id int64) (p Parked, found bool, err error) {
+	return One(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE id = $1", id)
+}
+
+// DueParked reads parked events whose time has come: retries, and waits whose limit has passed.
+func DueParked(ctx context.Context, r Reader, now time.Time, limit int) ([]Parked, error) {
+	return All(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2", micros(now), limit)
+}
+
+// Heads reads, in arrival order, the first waiting event of every topic and key (of one key only, unless key is "") after a row id, except where the
+// key is held by another event. Predecessors are not looked at.
+func Heads(ctx context.Context, r Reader, key string, after int64, limit int) ([]Parked, error) {
+	query := "SELECT " + parkedColumns + ` FROM parked AS p WHERE state = $1 AND refused = 0 AND id > $2
+		AND NOT EXISTS (SELECT 1 FROM parked AS h WHERE h.key = p.key AND h.held = 1)
+		AND NOT EXISTS (SELECT 1 FROM parked AS f WHERE f.key = p.key AND f.topic = p.topic AND f.state = $1 AND f.refused = 0 AND f.id < p.id)`
+	args := []any{Waiting, after, limit}
+	if key != "" {
+		query += " AND key = $4"
+		args = append(args, key)
+	}
+	return All(ctx, r, scanParked, query+" ORDER BY id LIMIT $3", args...)
+}
+
+// Missing reads the dead letters of a key whose predecessor had not come in time: applying it sends them on.
+func Missing(ctx context.Context, r Reader, key, code string) ([]Parked, error) {
+	return All(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE key = $1 AND code = $2 AND refused = 0 AND state = $3 ORDER BY id", key, code, Dead)
+}
+
+// ParkedCount is how many events stand in a state, or are turned away.
+type ParkedCount struct {
+	State State
+	Held  bool
+	N     int64
+}
+
+// NextParked is when the next parked event comes due; found is false when none waits for a time.
+func NextParked(ctx context.Context, r Reader) (at time.Time, found bool, err error) {
+	us, found, err := One(ctx, r, scanInt, "SELECT due FROM parked WHERE due IS NOT NULL ORDER BY due LIMIT 1")
+	return Time(us), found, err
+}
+
+// ParkedRows tells how many events are parked, as far as this process knows: never too few.
+func (s *Store) ParkedRows() int64 { return s.parkedRows.Load() }
+
+func (s *Store) countParked(ctx context.Context) error {
+	return s.View(ctx, func(ctx context.Context, r Reader) error {
+		n, _, err := One(ctx, r, scanInt, "SELECT COUNT(*) FROM parked WHERE refused = 0")
+		s.parkedRows.Store(n)
+		return err
+	})
+}
