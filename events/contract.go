@@ -1,70 +1,85 @@
 package events
 
 import (
-	"strconv"
+	"reflect"
 	"strings"
+	"sync"
 	"time"
 )
 
-const (
-	// Day is the unit in which retention is declared.
-	Day = 24 * time.Hour
-	// Unlimited is the retention of events that are kept for good.
-	Unlimited time.Duration = 0
-)
+// Day is the unit of retention.
+const Day = 24 * time.Hour
 
-// Contract is what publishers and consumers of one event type have agreed on.
+// Unlimited as a retention keeps events for ever.
+const Unlimited time.Duration = 0
+
+// Contract is what the world may rely on about one event type.
 type Contract struct {
-	Type       string        // event_type, "domain.action"
-	Version    string        // event_version, "MAJOR.MINOR"
-	Key        string        // the data field that is the ordering key; "a|b" means the first of them that is present
-	Publisher  string        // the source_service of every event of this type
-	Consumers  []string      // the services that hear it
-	Follows    []string      // event types that come before this one, for the same key
-	Retention  time.Duration // how long recorded events are kept; Unlimited or a duration
-	Purpose    string        // what the event says
-	When       string        // at which moment it is published
-	Addition   bool          // true if the event is not in the contract document but an addition to it
+	Type      string        // domain.action
+	Version   string        // MAJOR.MINOR
+	Key       string        // field of data that orders events; "a|b" is the first that is present
+	Publisher string        // source_service of the one service that publishes it
+	Consumers []string      // services of the platform that hear it
+	Follows   []string      // types of the same key that must have ended first, where a consumer hears both
+	Retention time.Duration // how long recorded events are kept; Unlimited
+	Purpose   string        // in the document's words
+	When      string        // when it is published
+	Addition  bool          // ours, not the contract document's
 }
 
-// Topic is where events of this contract are published: {service}.{domain}.{action}.v{major}.
-func (c Contract) Topic() string {
-	return strings.TrimSuffix(c.Publisher, "-service") + "." + c.Type + ".v" + strconv.Itoa(c.Major())
-}
-
-// DeadLetterTopic is where consumers announce the events of this contract that they could not handle.
-func (c Contract) DeadLetterTopic() string { return c.Topic() + ".dlq" }
-
-// Major is the major version, the part that changes only with a breaking change. It is 0 if Version is malformed.
-func (c Contract) Major() int {
-	major, _ := majorOf(c.Version)
+// Major is the version that names the topic: 1 of "1.4".
+func (c Contract) Major() string {
+	major, _, _ := strings.Cut(c.Version, ".")
 	return major
 }
 
-// majorOf returns the major part of a "MAJOR.MINOR" version and whether the version is well formed.
-func majorOf(version string) (int, bool) {
-	before, after, found := strings.Cut(version, ".")
-	if !found || !isNumber(before) || !isNumber(after) {
-		return 0, false
-	}
-	major, err := strconv.Atoi(before)
-	return major, err == nil
+// Topic is where the event is published: {source_service without -service}.{type}.v{major} (contract document, "Topic
+// Naming Convention").
+func (c Contract) Topic() string {
+	return strings.TrimSuffix(c.Publisher, "-service") + "." + c.Type + ".v" + c.Major()
 }
 
-// isNumber reports whether s is a decimal number of at most six digits.
-func isNumber(s string) bool {
-	for _, r := range s {
-		if r < '0' || r > '9' {
-			return false
+// DeadLetterTopic is where notices of its dead letters go.
+func (c Contract) DeadLetterTopic() string { return c.Topic() + ".dlq" }
+
+// Payload is the data of one event type. Both methods have value receivers.
+type Payload interface {
+	// Contract is the same for every value of the type.
+	Contract() Contract
+	// Validate reports every field that breaks the contract as an *Invalid.
+	Validate() error
+}
+
+// KeyOf gives the value that orders the payload's events.
+func KeyOf(p Payload) string {
+	v := reflect.ValueOf(p)
+	for _, index := range keyFields(v.Type(), p.Contract().Key) {
+		if key := v.Field(index).String(); key != "" {
+			return key
 		}
 	}
-	return len(s) > 0 && len(s) <= 6
+	return ""
 }
 
-// Payload is the typed content of one event type, the "data" of an event. Payloads are plain structs, used by value.
-type Payload interface {
-	// Contract returns the contract that the payload belongs to. It does not depend on the payload's value.
-	Contract() Contract
-	// Validate reports every rule of the contract that the value breaks, as an *Invalid; nil if there is none.
-	Validate() error
+var keyIndex sync.Map // reflect.Type → []int: a cache of what the type says about itself
+
+func keyFields(t reflect.Type, key string) []int {
+	if known, ok := keyIndex.Load(t); ok {
+		return known.([]int)
+	}
+	var fields []int
+	for name := range strings.SplitSeq(key, "|") {
+		for i := range t.NumField() {
+			if jsonName(t.Field(i)) == name && t.Field(i).Type.Kind() == reflect.String {
+				fields = append(fields, i)
+			}
+		}
+	}
+	keyIndex.Store(t, fields)
+	return fields
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }

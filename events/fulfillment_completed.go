@@ -1,37 +1,36 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// FulfillmentCompleted says that the goods of an order were handed to a carrier.
+// FulfillmentCompleted is the data of fulfillment.completed. Published when the goods of an order are handed to the carrier.
 type FulfillmentCompleted struct {
 	FulfillmentID  string    `json:"fulfillment_id"`
 	OrderID        string    `json:"order_id"`
 	LocationID     string    `json:"location_id,omitzero"`
 	Carrier        string    `json:"carrier,omitzero"`
-	TrackingNumber string    `json:"tracking_number,omitzero" class:"personal"`
+	TrackingNumber string    `json:"tracking_number,omitzero"`
 	CompletedAt    time.Time `json:"completed_at"`
 }
 
-// Contract is the agreement on fulfillment.completed.
+// Contract implements Payload.
 func (FulfillmentCompleted) Contract() Contract {
 	return Contract{
-		Type: TypeFulfillmentCompleted, Version: "1.0", Key: "order_id",
+		Type: "fulfillment.completed", Version: "1.0", Key: "order_id",
 		Publisher: FulfillmentService, Consumers: []string{"orders"},
-		Retention: ledgerRetention,
-		Purpose:   "Published when an order's goods are prepared and handed over.",
-		When:      "After the handover is confirmed and recorded.",
-		Addition:  true,
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when the goods of an order are handed to the carrier.",
+		When:    "After the provider completed the fulfillment of a validated order.",
 	}
 }
 
 // Validate implements Payload.
-func (f FulfillmentCompleted) Validate() error {
-	var c Checker
-	c.ID("fulfillment_id", f.FulfillmentID)
-	c.ID("order_id", f.OrderID)
-	c.OptionalID("location_id", f.LocationID)
-	c.OptionalText("carrier", f.Carrier)
-	c.OptionalText("tracking_number", f.TrackingNumber)
-	c.Time("completed_at", f.CompletedAt)
-	return c.Err()
+func (p FulfillmentCompleted) Validate() error {
+	var c checker
+	c.id("fulfillment_id", p.FulfillmentID)
+	c.id("order_id", p.OrderID)
+	c.optionalID("location_id", p.LocationID)
+	c.time("completed_at", p.CompletedAt)
+	return c.err()
 }

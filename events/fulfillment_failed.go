@@ -1,31 +1,32 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// FulfillmentFailed says that an order's goods cannot be prepared.
+// FulfillmentFailed is the data of fulfillment.failed. Published when an order cannot be fulfilled.
 type FulfillmentFailed struct {
 	OrderID  string    `json:"order_id"`
-	Reason   string    `json:"reason"` // free text
+	Reason   string    `json:"reason"`
 	FailedAt time.Time `json:"failed_at"`
 }
 
-// Contract is the agreement on fulfillment.failed.
+// Contract implements Payload.
 func (FulfillmentFailed) Contract() Contract {
 	return Contract{
-		Type: TypeFulfillmentFailed, Version: "1.0", Key: "order_id",
+		Type: "fulfillment.failed", Version: "1.0", Key: "order_id",
 		Publisher: FulfillmentService, Consumers: []string{"orders"},
-		Retention: ledgerRetention,
-		Purpose:   "Published when an order's goods cannot be prepared.",
-		When:      "After the failure is final and recorded.",
-		Addition:  true,
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when an order cannot be fulfilled.",
+		When:    "After the provider failed for good.",
 	}
 }
 
 // Validate implements Payload.
-func (f FulfillmentFailed) Validate() error {
-	var c Checker
-	c.ID("order_id", f.OrderID)
-	c.Text("reason", f.Reason)
-	c.Time("failed_at", f.FailedAt)
-	return c.Err()
+func (p FulfillmentFailed) Validate() error {
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.text("reason", p.Reason)
+	c.time("failed_at", p.FailedAt)
+	return c.err()
 }

@@ -1,23 +1,6 @@
 package events
 
-// The vocabulary of adjustment_type.
-const (
-	AdjustmentRestock    = "restock"
-	AdjustmentDamage     = "damage"
-	AdjustmentTheft      = "theft"
-	AdjustmentCorrection = "correction"
-	AdjustmentReturn     = "return"
-	AdjustmentManual     = "manual"
-)
-
-// AdjustmentTypes lists the vocabulary of adjustment_type.
-func AdjustmentTypes() []string {
-	return []string{
-		AdjustmentRestock, AdjustmentDamage, AdjustmentTheft, AdjustmentCorrection, AdjustmentReturn, AdjustmentManual,
-	}
-}
-
-// InventoryAdjusted says that somebody changed the stock on hand, other than by an order.
+// InventoryAdjusted is the data of inventory.adjusted. Published when inventory levels are manually adjusted.
 type InventoryAdjusted struct {
 	ProductID       string `json:"product_id"`
 	LocationID      string `json:"location_id,omitzero"`
@@ -28,26 +11,24 @@ type InventoryAdjusted struct {
 	ReferenceNumber string `json:"reference_number,omitzero"`
 }
 
-// Contract is the agreement on inventory.adjusted.
+// Contract implements Payload.
 func (InventoryAdjusted) Contract() Contract {
 	return Contract{
-		Type: TypeInventoryAdjusted, Version: "1.0", Key: "product_id",
+		Type: "inventory.adjusted", Version: "1.0", Key: "product_id",
 		Publisher: InventoryService, Consumers: []string{"analytics", "audit"},
-		Retention: ledgerRetention,
+		Retention: 400 * Day,
 		Purpose:   "Published when inventory levels are manually adjusted.",
 		When:      "After successful inventory adjustment in database.",
 	}
 }
 
 // Validate implements Payload.
-func (a InventoryAdjusted) Validate() error {
-	var c Checker
-	c.ID("product_id", a.ProductID)
-	c.OptionalID("location_id", a.LocationID)
-	c.Count("old_quantity", a.OldQuantity)
-	c.Count("new_quantity", a.NewQuantity)
-	c.OneOf("adjustment_type", a.AdjustmentType, AdjustmentTypes()...)
-	c.OptionalText("reason", a.Reason)
-	c.OptionalText("reference_number", a.ReferenceNumber)
-	return c.Err()
+func (p InventoryAdjusted) Validate() error {
+	var c checker
+	c.id("product_id", p.ProductID)
+	c.optionalID("location_id", p.LocationID)
+	c.notNegative("old_quantity", p.OldQuantity)
+	c.notNegative("new_quantity", p.NewQuantity)
+	c.oneOf("adjustment_type", p.AdjustmentType, Adjustments...)
+	return c.err()
 }

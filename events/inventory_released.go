@@ -1,12 +1,6 @@
 package events
 
-// Reasons for a release that the platform gives. The field is free text: others may give their own.
-const (
-	ReleaseOrderCancelled = "order_cancelled"
-	ReleaseExpired        = "expired"
-)
-
-// InventoryReleased says that held stock is available again.
+// InventoryReleased is the data of inventory.released. Published when a reserved inventory is released (order cancelled, expired reservation).
 type InventoryReleased struct {
 	ReservationID string `json:"reservation_id"`
 	ProductID     string `json:"product_id"`
@@ -16,25 +10,25 @@ type InventoryReleased struct {
 	OrderID       string `json:"order_id,omitzero"`
 }
 
-// Contract is the agreement on inventory.released.
+// Contract implements Payload.
 func (InventoryReleased) Contract() Contract {
 	return Contract{
-		Type: TypeInventoryReleased, Version: "1.0", Key: "order_id|reservation_id",
+		Type: "inventory.released", Version: "1.0", Key: "order_id|reservation_id",
 		Publisher: InventoryService, Consumers: []string{"orders", "analytics"},
-		Retention: stockRetention,
+		Retention: 30 * Day,
 		Purpose:   "Published when a reserved inventory is released (order cancelled, expired reservation).",
 		When:      "After successful inventory release in database.",
 	}
 }
 
 // Validate implements Payload.
-func (r InventoryReleased) Validate() error {
-	var c Checker
-	c.ID("reservation_id", r.ReservationID)
-	c.ID("product_id", r.ProductID)
-	c.Positive("quantity", r.Quantity)
-	c.OptionalID("location_id", r.LocationID)
-	c.Text("reason", r.Reason)
-	c.OptionalID("order_id", r.OrderID)
-	return c.Err()
+func (p InventoryReleased) Validate() error {
+	var c checker
+	c.id("reservation_id", p.ReservationID)
+	c.id("product_id", p.ProductID)
+	c.positive("quantity", p.Quantity)
+	c.optionalID("location_id", p.LocationID)
+	c.text("reason", p.Reason)
+	c.optionalID("order_id", p.OrderID)
+	return c.err()
 }

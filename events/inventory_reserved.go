@@ -1,8 +1,10 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// InventoryReserved says that stock is held for one line of an order, or for whoever asked for the reservation.
+// InventoryReserved is the data of inventory.reserved. Published when inventory is reserved for an order.
 type InventoryReserved struct {
 	ReservationID string     `json:"reservation_id"`
 	ProductID     string     `json:"product_id"`
@@ -12,25 +14,25 @@ type InventoryReserved struct {
 	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
 }
 
-// Contract is the agreement on inventory.reserved.
+// Contract implements Payload.
 func (InventoryReserved) Contract() Contract {
 	return Contract{
-		Type: TypeInventoryReserved, Version: "1.0", Key: "order_id|reservation_id",
+		Type: "inventory.reserved", Version: "1.0", Key: "order_id|reservation_id",
 		Publisher: InventoryService, Consumers: []string{"orders", "analytics"},
-		Retention: stockRetention,
+		Retention: 30 * Day,
 		Purpose:   "Published when inventory is reserved for an order.",
 		When:      "After successful inventory reservation in database.",
 	}
 }
 
 // Validate implements Payload.
-func (r InventoryReserved) Validate() error {
-	var c Checker
-	c.ID("reservation_id", r.ReservationID)
-	c.ID("product_id", r.ProductID)
-	c.Positive("quantity", r.Quantity)
-	c.OptionalID("location_id", r.LocationID)
-	c.OptionalID("order_id", r.OrderID)
-	c.OptionalTime("expires_at", r.ExpiresAt)
-	return c.Err()
+func (p InventoryReserved) Validate() error {
+	var c checker
+	c.id("reservation_id", p.ReservationID)
+	c.id("product_id", p.ProductID)
+	c.positive("quantity", p.Quantity)
+	c.optionalID("location_id", p.LocationID)
+	c.optionalID("order_id", p.OrderID)
+	checkOptionalTime(&c, "expires_at", p.ExpiresAt)
+	return c.err()
 }

@@ -1,55 +1,42 @@
 package events
 
-import "fmt"
-
-// The vocabulary of update_type.
-const (
-	UpdateReservation = "reservation"
-	UpdateRelease     = "release"
-	UpdateAdjustment  = "adjustment"
-	UpdateRestock     = "restock"
-	UpdateManual      = "manual"
-	UpdateShipment    = "shipment" // ours: an order was completed and its goods left
-)
-
-// InventoryUpdated carries a product's stock at a location after any change.
+// InventoryUpdated is the data of inventory.updated. Published for general inventory updates not covered by specific events.
 type InventoryUpdated struct {
 	ProductID         string `json:"product_id"`
 	LocationID        string `json:"location_id,omitzero"`
-	Quantity          int64  `json:"quantity"`                    // on hand
-	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero"`  // held for orders
-	AvailableQuantity *int64 `json:"available_quantity,omitzero"` // quantity − reserved_quantity
+	Quantity          int64  `json:"quantity"`
+	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero"`
+	AvailableQuantity *int64 `json:"available_quantity,omitzero"`
 	UpdateType        string `json:"update_type"`
 	SourceEvent       string `json:"source_event,omitzero"`
 }
 
-// Contract is the agreement on inventory.updated.
+// Contract implements Payload.
 func (InventoryUpdated) Contract() Contract {
 	return Contract{
-		Type: TypeInventoryUpdated, Version: "1.0", Key: "product_id",
+		Type: "inventory.updated", Version: "1.0", Key: "product_id",
 		Publisher: InventoryService, Consumers: []string{"analytics", "catalog"},
-		Retention: stockRetention,
+		Retention: 30 * Day,
 		Purpose:   "Published for general inventory updates not covered by specific events.",
 		When:      "After any significant inventory change (restocking, manual updates).",
 	}
 }
 
 // Validate implements Payload.
-func (u InventoryUpdated) Validate() error {
-	var c Checker
-	c.ID("product_id", u.ProductID)
-	c.OptionalID("location_id", u.LocationID)
-	c.Count("quantity", u.Quantity)
-	c.OptionalCount("reserved_quantity", u.ReservedQuantity)
-	c.OptionalCount("available_quantity", u.AvailableQuantity)
-	c.OneOf("update_type", u.UpdateType,
-		UpdateReservation, UpdateRelease, UpdateAdjustment, UpdateRestock, UpdateManual, UpdateShipment)
-	c.OptionalText("source_event", u.SourceEvent)
-	if u.ReservedQuantity != nil && u.AvailableQuantity != nil {
-		if want := u.Quantity - *u.ReservedQuantity; *u.AvailableQuantity != want {
-			c.Problem("available_quantity", CodeInvalidValue,
-				fmt.Sprintf("is %d; give quantity − reserved_quantity, which is %d", *u.AvailableQuantity, want))
-		}
+func (p InventoryUpdated) Validate() error {
+	var c checker
+	c.id("product_id", p.ProductID)
+	c.optionalID("location_id", p.LocationID)
+	c.notNegative("quantity", p.Quantity)
+	if p.ReservedQuantity != nil {
+		c.notNegative("reserved_quantity", *p.ReservedQuantity)
 	}
-	return c.Err()
+	if p.AvailableQuantity != nil {
+		c.notNegative("available_quantity", *p.AvailableQuantity)
+	}
+	c.oneOf("update_type", p.UpdateType, UpdateReservation, UpdateRelease, UpdateAdjustment, UpdateRestock, UpdateManual, UpdateShipment)
+	if p.ReservedQuantity != nil && p.AvailableQuantity != nil && *p.AvailableQuantity != p.Quantity-*p.ReservedQuantity {
+		c.add("available_quantity", InvalidValue, "must be quantity - reserved_quantity = %d, is %d", p.Quantity-*p.ReservedQuantity, *p.AvailableQuantity)
+	}
+	return c.err()
 }

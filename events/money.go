@@ -1,116 +1,73 @@
 package events
 
 import (
-	"errors"
 	"fmt"
-	"math/bits"
 	"strconv"
+	"strings"
 )
 
-// Money is an amount in minor units (cents). On the wire it is a decimal string with two decimals, such as "24.99":
-// never a JSON number, whose binary fraction would not hold it.
+// Money is an amount in hundredths. In JSON it is a decimal string without sign or exponent and at most two decimals; we
+// write two (domain.md, "The envelope").
 type Money int64
 
-// MaxMoney is the largest amount that an event can carry: fifteen digits before the point.
-const MaxMoney Money = 999_999_999_999_999_99
+// maxMoney keeps sums of amounts far from overflow: 2^53 hundredths.
+const maxMoney Money = 1 << 53
 
-const maxMoneyDigits = 15
-
-var (
-	errMoneyText  = errors.New(`money is a decimal string without sign or exponent and with at most two decimals, such as "24.99"`)
-	errMoneyRange = errors.New("money is between 0.00 and 999999999999999.99")
-)
-
-// ParseMoney reads a decimal string without sign or exponent and with at most two decimals ("12", "12.5", "12.50").
-func ParseMoney(s string) (Money, error) {
-	m, err := parseMoney(s)
+// ParseMoney reads "12", "12.5" or "12.50".
+func ParseMoney(text string) (Money, error) {
+	whole, fraction, dotted := strings.Cut(text, ".")
+	if !digits(whole) || (dotted && (!digits(fraction) || len(fraction) > 2)) {
+		return 0, fmt.Errorf("%q is no amount: write a decimal string such as \"12.50\", at most two decimals, without sign or exponent", clip(text))
+	}
+	units, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || units > int64(maxMoney)/100 {
+		return 0, fmt.Errorf("%q is out of range", clip(text))
+	}
+	cents, err := strconv.ParseInt((fraction + "00")[:2], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("parsing money %.40q: %w", s, err)
+		return 0, err
 	}
-	return m, nil
+	return Money(units*100 + cents), nil
 }
 
-func parseMoney[S string | []byte](s S) (Money, error) {
-	var units int64
-	whole, decimals, point := 0, 0, false
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9' && point:
-			decimals++
-		case c >= '0' && c <= '9':
-			whole++
-		case c == '.' && !point:
-			point = true
-			continue
-		default:
-			return 0, errMoneyText
+func digits(text string) bool {
+	for _, r := range text {
+		if r < '0' || r > '9' {
+			return false
 		}
-		if decimals > 2 {
-			return 0, errMoneyText
-		}
-		if whole > maxMoneyDigits {
-			return 0, errMoneyRange
-		}
-		units = units*10 + int64(s[i]-'0')
 	}
-	if whole == 0 || (point && decimals == 0) {
-		return 0, errMoneyText
-	}
-	for ; decimals < 2; decimals++ {
-		units *= 10
-	}
-	return Money(units), nil
+	return text != ""
 }
 
-// Times returns m multiplied by a quantity; an error if the product is beyond MaxMoney in either direction.
-func (m Money) Times(n int64) (Money, error) {
-	high, low := bits.Mul64(magnitude(int64(m)), magnitude(n))
-	if high != 0 || low > uint64(MaxMoney) {
-		return 0, fmt.Errorf("multiplying %s by %d: %w", m, n, errMoneyRange)
+func clip(text string) string {
+	if len(text) > 40 {
+		return strings.ToValidUTF8(text[:40], "") + "…"
 	}
-	if (m < 0) != (n < 0) {
-		return -Money(low), nil
-	}
-	return Money(low), nil
+	return text
 }
 
-// magnitude is the absolute value of n, also of the smallest integer, which has no positive counterpart.
-func magnitude(n int64) uint64 {
-	if n < 0 {
-		return -uint64(n)
-	}
-	return uint64(n)
-}
-
-// String writes the amount with two decimals, a difference below zero with its sign.
-func (m Money) String() string { return string(m.append(nil)) }
-
-func (m Money) append(b []byte) []byte {
-	units := magnitude(int64(m))
+// String writes two decimals.
+func (m Money) String() string {
+	sign := ""
 	if m < 0 {
-		b = append(b, '-')
+		sign, m = "-", -m
 	}
-	b = strconv.AppendUint(b, units/100, 10)
-	return append(b, '.', byte('0'+units/10%10), byte('0'+units%10))
+	return fmt.Sprintf("%s%d.%02d", sign, m/100, m%100)
 }
 
-// AppendText appends the amount as it stands in an event; an error if it is below zero or beyond MaxMoney.
-func (m Money) AppendText(b []byte) ([]byte, error) {
-	if m < 0 || m > MaxMoney {
-		return b, fmt.Errorf("writing money %s: %w", m, errMoneyRange)
+// Times is the price of n pieces.
+func (m Money) Times(n int64) Money { return m * Money(n) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Money) MarshalText() ([]byte, error) {
+	if m < 0 || m > maxMoney {
+		return nil, fmt.Errorf("the amount %s is out of range", m)
 	}
-	return m.append(b), nil
+	return []byte(m.String()), nil
 }
 
-// MarshalText is AppendText for encoders that ask for a new slice.
-func (m Money) MarshalText() ([]byte, error) { return m.AppendText(nil) }
-
-// UnmarshalText is ParseMoney for decoders. JSON decoders call it for strings only, so a JSON number is refused.
-func (m *Money) UnmarshalText(text []byte) error {
-	parsed, err := ParseMoney(string(text))
-	if err != nil {
-		return err
-	}
-	*m = parsed
-	return nil
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *Money) UnmarshalText(text []byte) (err error) {
+	*m, err = ParseMoney(string(text))
+	return err
 }

@@ -1,75 +1,39 @@
 package events
 
-// StatusPending is the status of every new order.
-const StatusPending = "pending"
-
-// OrderCreated says that a customer ordered something.
+// OrderCreated is the data of order.created. Published when a new order is created.
 type OrderCreated struct {
-	OrderID         string   `json:"order_id"`
-	CustomerID      string   `json:"customer_id" class:"personal"`
-	TotalAmount     Money    `json:"total_amount"` // may differ from the sum of the lines (shipping, discounts)
-	Currency        string   `json:"currency"`
-	Status          string   `json:"status"`
-	Items           []Item   `json:"items"`
-	ShippingAddress Address  `json:"shipping_address" class:"personal"`
-	BillingAddress  *Address `json:"billing_address,omitzero" class:"personal"`
+	OrderID         string  `json:"order_id"`
+	CustomerID      string  `json:"customer_id"`
+	TotalAmount     Money   `json:"total_amount"`
+	Currency        string  `json:"currency"`
+	Status          string  `json:"status"`
+	Items           []Item  `json:"items"`
+	ShippingAddress Address `json:"shipping_address" class:"personal"`
+	BillingAddress  Address `json:"billing_address" class:"personal"`
 }
 
-// Item is a line of an order.
-type Item struct {
-	ProductID  string `json:"product_id"`
-	Quantity   int64  `json:"quantity"`
-	UnitPrice  Money  `json:"unit_price"`
-	TotalPrice Money  `json:"total_price"`
-}
-
-// Address is where a person lives or works. State and zip may be empty: not every country has them.
-type Address struct {
-	Street  string `json:"street"`
-	City    string `json:"city"`
-	State   string `json:"state"`
-	Zip     string `json:"zip"`
-	Country string `json:"country"`
-}
-
-// Contract is the agreement on order.created.
+// Contract implements Payload.
 func (OrderCreated) Contract() Contract {
 	return Contract{
-		Type: TypeOrderCreated, Version: "1.0", Key: "order_id",
-		Publisher: OrderService, Consumers: []string{"inventory", "payments", "notifications"},
-		Retention: ledgerRetention,
+		Type: "order.created", Version: "1.0", Key: "order_id",
+		Publisher: OrdersService, Consumers: []string{"inventory", "payments", "notifications"},
+		Retention: 400 * Day,
 		Purpose:   "Published when a new order is created.",
 		When:      "After successful order creation and initial validation.",
 	}
 }
 
 // Validate implements Payload.
-func (o OrderCreated) Validate() error {
-	var c Checker
-	c.ID("order_id", o.OrderID)
-	c.ID("customer_id", o.CustomerID)
-	c.Money("total_amount", o.TotalAmount)
-	c.Currency("currency", o.Currency)
-	c.OneOf("status", o.Status, StatusPending)
-	c.notEmpty("items", len(o.Items))
-	for i, line := range o.Items {
-		item := c.Item("items", i)
-		item.ID("product_id", line.ProductID)
-		item.Positive("quantity", line.Quantity)
-		item.Money("unit_price", line.UnitPrice)
-		item.Money("total_price", line.TotalPrice)
-	}
-	o.ShippingAddress.check(c.Object("shipping_address"))
-	if o.BillingAddress != nil {
-		o.BillingAddress.check(c.Object("billing_address"))
-	}
-	return c.Err()
-}
-
-func (a Address) check(c *Checker) {
-	c.Text("street", a.Street)
-	c.Text("city", a.City)
-	c.OptionalText("state", a.State)
-	c.OptionalText("zip", a.Zip)
-	c.Text("country", a.Country)
+func (p OrderCreated) Validate() error {
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.id("customer_id", p.CustomerID)
+	c.money("total_amount", p.TotalAmount)
+	c.currency("currency", p.Currency)
+	c.text("status", p.Status)
+	notEmpty(&c, "items", p.Items)
+	each(&c, "items", p.Items, checkItem)
+	checkAddress(&c, "shipping_address", p.ShippingAddress)
+	checkAddress(&c, "billing_address", p.BillingAddress)
+	return c.err()
 }

@@ -1,35 +1,36 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// OrderRefundRequested says that money of a completed order shall go back to the customer.
+// OrderRefundRequested is the data of order.refund_requested. Published when money of a completed order is to go back.
 type OrderRefundRequested struct {
 	OrderID      string    `json:"order_id"`
 	RefundAmount Money     `json:"refund_amount"`
 	RefundReason string    `json:"refund_reason"`
-	RequestedBy  string    `json:"requested_by" class:"personal"`
+	RequestedBy  string    `json:"requested_by"`
 	RequestedAt  time.Time `json:"requested_at"`
 }
 
-// Contract is the agreement on order.refund_requested.
+// Contract implements Payload.
 func (OrderRefundRequested) Contract() Contract {
 	return Contract{
-		Type: TypeOrderRefundRequested, Version: "1.0", Key: "order_id",
-		Publisher: OrderService, Consumers: []string{"payments"},
-		Retention: ledgerRetention,
-		Purpose:   "Published when a refund of a completed order, in part or whole, is asked for.",
-		When:      "After the request is accepted and recorded; the money has not moved yet.",
-		Addition:  true,
+		Type: "order.refund_requested", Version: "1.0", Key: "order_id",
+		Publisher: OrdersService, Consumers: []string{"payments"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when money of a completed order is to go back.",
+		When:    "After a refund was accepted for a completed order.",
 	}
 }
 
 // Validate implements Payload.
-func (o OrderRefundRequested) Validate() error {
-	var c Checker
-	c.ID("order_id", o.OrderID)
-	c.Money("refund_amount", o.RefundAmount)
-	c.Text("refund_reason", o.RefundReason)
-	c.ID("requested_by", o.RequestedBy)
-	c.Time("requested_at", o.RequestedAt)
-	return c.Err()
+func (p OrderRefundRequested) Validate() error {
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.money("refund_amount", p.RefundAmount)
+	c.text("refund_reason", p.RefundReason)
+	c.text("requested_by", p.RequestedBy)
+	c.time("requested_at", p.RequestedAt)
+	return c.err()
 }

@@ -1,14 +1,10 @@
 package events
 
-import "time"
-
-// What the platform writes into refund_reason and refund_method. The fields are free text: others may write their own.
-const (
-	RefundOrderCancelled        = "order_cancelled"
-	MethodOriginalPaymentMethod = "original_payment_method"
+import (
+	"time"
 )
 
-// OrderRefunded says that money of an order went back to the customer.
+// OrderRefunded is the data of order.refunded. Published when an order refund is processed.
 type OrderRefunded struct {
 	OrderID      string    `json:"order_id"`
 	RefundID     string    `json:"refund_id"`
@@ -16,31 +12,33 @@ type OrderRefunded struct {
 	RefundReason string    `json:"refund_reason"`
 	RefundMethod string    `json:"refund_method"`
 	ProcessedAt  time.Time `json:"processed_at"`
-	CustomerID   string    `json:"customer_id,omitzero" class:"personal"`
+	CustomerID   string    `json:"customer_id,omitzero"`
 	Currency     string    `json:"currency,omitzero"`
 }
 
-// Contract is the agreement on order.refunded.
+// Contract implements Payload.
 func (OrderRefunded) Contract() Contract {
 	return Contract{
-		Type: TypeOrderRefunded, Version: "1.0", Key: "order_id",
-		Publisher: OrderService, Consumers: []string{"analytics", "customers", "accounting"},
-		Retention: ledgerRetention,
+		Type: "order.refunded", Version: "1.0", Key: "order_id",
+		Publisher: OrdersService, Consumers: []string{"analytics", "customers", "accounting"},
+		Retention: 400 * Day,
 		Purpose:   "Published when an order refund is processed.",
 		When:      "After successful refund processing.",
 	}
 }
 
 // Validate implements Payload.
-func (o OrderRefunded) Validate() error {
-	var c Checker
-	c.ID("order_id", o.OrderID)
-	c.ID("refund_id", o.RefundID)
-	c.Money("refund_amount", o.RefundAmount)
-	c.Text("refund_reason", o.RefundReason)
-	c.Text("refund_method", o.RefundMethod)
-	c.Time("processed_at", o.ProcessedAt)
-	c.OptionalID("customer_id", o.CustomerID)
-	c.OptionalCurrency("currency", o.Currency)
-	return c.Err()
+func (p OrderRefunded) Validate() error {
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.id("refund_id", p.RefundID)
+	c.money("refund_amount", p.RefundAmount)
+	c.text("refund_reason", p.RefundReason)
+	c.text("refund_method", p.RefundMethod)
+	c.time("processed_at", p.ProcessedAt)
+	c.optionalID("customer_id", p.CustomerID)
+	if p.Currency != "" {
+		c.currency("currency", p.Currency)
+	}
+	return c.err()
 }

@@ -1,15 +1,10 @@
 package events
 
-import "time"
-
-// The vocabulary of the reason of payment.failed.
-const (
-	PaymentDeclined      = "declined"
-	PaymentProviderError = "provider_error"
-	PaymentVoided        = "voided" // the order was cancelled before anything was captured
+import (
+	"time"
 )
 
-// PaymentFailed says that an order's money was not captured and will not be.
+// PaymentFailed is the data of payment.failed. Published when an order will not be paid, or its authorisation was voided.
 type PaymentFailed struct {
 	OrderID  string    `json:"order_id"`
 	Reason   string    `json:"reason"`
@@ -18,25 +13,24 @@ type PaymentFailed struct {
 	FailedAt time.Time `json:"failed_at"`
 }
 
-// Contract is the agreement on payment.failed.
+// Contract implements Payload.
 func (PaymentFailed) Contract() Contract {
 	return Contract{
-		Type: TypePaymentFailed, Version: "1.0", Key: "order_id",
-		Publisher: PaymentService, Consumers: []string{"orders"},
-		Retention: ledgerRetention,
-		Purpose:   "Published when the payment of an order is declined, fails or is voided.",
-		When:      "After the provider's refusal, or the cancellation of what was only authorised, is recorded.",
-		Addition:  true,
+		Type: "payment.failed", Version: "1.0", Key: "order_id",
+		Publisher: PaymentsService, Consumers: []string{"orders"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when an order will not be paid, or its authorisation was voided.",
+		When:    "After the provider declined, failed for good, or a cancelled order was voided.",
 	}
 }
 
 // Validate implements Payload.
 func (p PaymentFailed) Validate() error {
-	var c Checker
-	c.ID("order_id", p.OrderID)
-	c.OneOf("reason", p.Reason, PaymentDeclined, PaymentProviderError, PaymentVoided)
-	c.Money("amount", p.Amount)
-	c.Currency("currency", p.Currency)
-	c.Time("failed_at", p.FailedAt)
-	return c.Err()
+	var c checker
+	c.id("order_id", p.OrderID)
+	c.oneOf("reason", p.Reason, ReasonDeclined, ReasonProviderError, ReasonVoided)
+	c.money("amount", p.Amount)
+	c.currency("currency", p.Currency)
+	c.time("failed_at", p.FailedAt)
+	return c.err()
 }

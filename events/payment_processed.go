@@ -1,8 +1,10 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// PaymentProcessed says that the money of an order was captured.
+// PaymentProcessed is the data of payment.processed. Published when the amount of an order is captured.
 type PaymentProcessed struct {
 	PaymentID   string    `json:"payment_id"`
 	OrderID     string    `json:"order_id"`
@@ -12,26 +14,25 @@ type PaymentProcessed struct {
 	ProcessedAt time.Time `json:"processed_at"`
 }
 
-// Contract is the agreement on payment.processed.
+// Contract implements Payload.
 func (PaymentProcessed) Contract() Contract {
 	return Contract{
-		Type: TypePaymentProcessed, Version: "1.0", Key: "order_id",
-		Publisher: PaymentService, Consumers: []string{"orders", "accounting"},
-		Retention: ledgerRetention,
-		Purpose:   "Published when the payment of an order is captured.",
-		When:      "After the provider's confirmation of the capture is recorded.",
-		Addition:  true,
+		Type: "payment.processed", Version: "1.0", Key: "order_id",
+		Publisher: PaymentsService, Consumers: []string{"orders", "accounting"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when the amount of an order is captured.",
+		When:    "After the provider captured the payment of a validated order.",
 	}
 }
 
 // Validate implements Payload.
 func (p PaymentProcessed) Validate() error {
-	var c Checker
-	c.ID("payment_id", p.PaymentID)
-	c.ID("order_id", p.OrderID)
-	c.Money("amount", p.Amount)
-	c.Currency("currency", p.Currency)
-	c.Text("method", p.Method)
-	c.Time("processed_at", p.ProcessedAt)
-	return c.Err()
+	var c checker
+	c.id("payment_id", p.PaymentID)
+	c.id("order_id", p.OrderID)
+	c.money("amount", p.Amount)
+	c.currency("currency", p.Currency)
+	c.text("method", p.Method)
+	c.time("processed_at", p.ProcessedAt)
+	return c.err()
 }

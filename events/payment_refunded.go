@@ -1,8 +1,10 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// PaymentRefunded says that the provider sent captured money back.
+// PaymentRefunded is the data of payment.refunded. Published when captured money went back.
 type PaymentRefunded struct {
 	PaymentID  string    `json:"payment_id"`
 	RefundID   string    `json:"refund_id"`
@@ -14,29 +16,27 @@ type PaymentRefunded struct {
 	RefundedAt time.Time `json:"refunded_at"`
 }
 
-// Contract is the agreement on payment.refunded.
+// Contract implements Payload.
 func (PaymentRefunded) Contract() Contract {
 	return Contract{
-		Type: TypePaymentRefunded, Version: "1.0", Key: "order_id",
-		Publisher: PaymentService, Consumers: []string{"orders", "accounting"},
-		Follows:   []string{TypePaymentProcessed},
-		Retention: ledgerRetention,
-		Purpose:   "Published when captured money of an order is returned, in part or whole.",
-		When:      "After the provider's confirmation of the refund is recorded.",
-		Addition:  true,
+		Type: "payment.refunded", Version: "1.0", Key: "order_id",
+		Publisher: PaymentsService, Consumers: []string{"orders", "accounting"}, Follows: []string{"payment.processed"},
+		Retention: 400 * Day, Addition: true,
+		Purpose: "Published when captured money went back.",
+		When:    "After the provider refunded a payment, in part or whole.",
 	}
 }
 
 // Validate implements Payload.
 func (p PaymentRefunded) Validate() error {
-	var c Checker
-	c.ID("payment_id", p.PaymentID)
-	c.ID("refund_id", p.RefundID)
-	c.ID("order_id", p.OrderID)
-	c.Money("amount", p.Amount)
-	c.Currency("currency", p.Currency)
-	c.Text("reason", p.Reason)
-	c.Text("method", p.Method)
-	c.Time("refunded_at", p.RefundedAt)
-	return c.Err()
+	var c checker
+	c.id("payment_id", p.PaymentID)
+	c.id("refund_id", p.RefundID)
+	c.id("order_id", p.OrderID)
+	c.money("amount", p.Amount)
+	c.currency("currency", p.Currency)
+	c.text("reason", p.Reason)
+	c.text("method", p.Method)
+	c.time("refunded_at", p.RefundedAt)
+	return c.err()
 }

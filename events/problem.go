@@ -2,80 +2,212 @@ package events
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Codes say which kind of rule an event breaks. They are part of the public interface: programs match on them.
+// Code names a way in which a message breaks its contract.
+type Code string
+
+// The codes of invalid messages.
 const (
-	CodeMalformedJSON      = "malformed_json"      // not one JSON document: empty, truncated, trailing bytes, a byte order mark
-	CodeNotObject          = "not_object"          // JSON, but not an object
-	CodeDuplicateKey       = "duplicate_key"       // an object has one key twice
-	CodeMissingField       = "missing_field"       // a required field is absent, null, or written in another case
-	CodeInvalidUTF8        = "invalid_utf8"        // bytes that are not UTF-8, or half a surrogate pair
-	CodeControlChar        = "control_char"        // NUL, or an unescaped control character
-	CodeInvalidNumber      = "invalid_number"      // NaN, infinity, a fraction or exponent where an integer stands
-	CodeOutOfRange         = "out_of_range"        // an integer beyond 2^53, which not every reader holds exactly
-	CodeTooDeep            = "too_deep"            // nested more than MaxDepth levels
-	CodeTooLarge           = "too_large"           // more than MaxSize bytes or MaxKeys keys
-	CodeInvalidEventID     = "invalid_event_id"    // event_id is not a UUID
-	CodeVersionConflict    = "version_conflict"    // version and event_version both stand and differ
-	CodeUnsupportedVersion = "unsupported_version" // another major version than the contract's
-	CodeUnknownType        = "unknown_type"        // no contract for this event_type
-	CodeWrongPublisher     = "wrong_publisher"     // source_service is not the contract's publisher
-	CodeInvalidTimestamp   = "invalid_timestamp"   // not ISO 8601, without a zone, or in a zone other than UTC
-	CodeInvalidMoney       = "invalid_money"       // not a decimal string of at most two decimals
-	CodeInvalidValue       = "invalid_value"       // the right type, but not a value that the contract allows
-	CodeWrongType          = "wrong_type"          // a string for an integer, an object for a list, …
+	MalformedJSON      Code = "malformed_json"
+	NotObject          Code = "not_object"
+	DuplicateKey       Code = "duplicate_key"
+	MissingField       Code = "missing_field"
+	InvalidUTF8        Code = "invalid_utf8"
+	ControlChar        Code = "control_char"
+	InvalidNumber      Code = "invalid_number"
+	OutOfRange         Code = "out_of_range"
+	TooDeep            Code = "too_deep"
+	TooLarge           Code = "too_large"
+	InvalidEventID     Code = "invalid_event_id"
+	VersionConflict    Code = "version_conflict"
+	UnsupportedVersion Code = "unsupported_version"
+	UnknownType        Code = "unknown_type"
+	WrongPublisher     Code = "wrong_publisher"
+	InvalidTimestamp   Code = "invalid_timestamp"
+	InvalidMoney       Code = "invalid_money"
+	InvalidValue       Code = "invalid_value"
+	WrongType          Code = "wrong_type"
 )
 
-// Codes lists every code that Decode and Encode can give.
-func Codes() []string {
-	return []string{
-		CodeMalformedJSON, CodeNotObject, CodeDuplicateKey, CodeMissingField, CodeInvalidUTF8, CodeControlChar,
-		CodeInvalidNumber, CodeOutOfRange, CodeTooDeep, CodeTooLarge, CodeInvalidEventID, CodeVersionConflict,
-		CodeUnsupportedVersion, CodeUnknownType, CodeWrongPublisher, CodeInvalidTimestamp, CodeInvalidMoney,
-		CodeInvalidValue, CodeWrongType,
-	}
-}
-
-// Problem is one rule that an event breaks.
+// Problem is one broken rule.
 type Problem struct {
-	Path   string // JSON Pointer from the event's root, such as /data/items/0/quantity; empty for the whole event
-	Code   string // one of the Code constants
-	Detail string // what is wrong and what to write instead
+	Path   string `json:"path"` // JSON Pointer (RFC 6901)
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"`
 
-	// vocabulary marks a value outside a closed vocabulary: a publisher may not send it, a consumer accepts it.
-	vocabulary bool
+	closed bool // a vocabulary: binds publishers only
 }
 
-func (p Problem) String() string {
-	if p.Path == "" {
-		return fmt.Sprintf("%s (%s)", p.Detail, p.Code)
-	}
-	return fmt.Sprintf("%s: %s (%s)", p.Path, p.Detail, p.Code)
-}
-
-// Invalid is the error for an event that breaks its contract. It has at least one problem.
-type Invalid struct {
-	Problems []Problem
-}
-
-// Code is the code of the first problem.
-func (e *Invalid) Code() string {
-	if len(e.Problems) == 0 {
-		return ""
-	}
-	return e.Problems[0].Code
-}
+// Invalid is a message or payload that breaks its contract, with every problem found.
+type Invalid struct{ Problems []Problem }
 
 func (e *Invalid) Error() string {
-	texts := make([]string, len(e.Problems))
+	parts := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
-		texts[i] = p.String()
+		parts[i] = fmt.Sprintf("%s: %s: %s", p.Path, p.Code, p.Detail)
+		if p.Path == "" {
+			parts[i] = fmt.Sprintf("%s: %s", p.Code, p.Detail)
+		}
 	}
-	return "invalid event: " + strings.Join(texts, "; ")
+	return strings.Join(parts, "; ")
 }
 
-func invalid(path, code, detail string) *Invalid {
-	return &Invalid{Problems: []Problem{{Path: path, Code: code, Detail: detail}}}
+func invalid(path string, code Code, format string, args ...any) *Invalid {
+	return &Invalid{Problems: []Problem{{Path: path, Code: code, Detail: fmt.Sprintf(format, args...)}}}
+}
+
+// open leaves out what binds publishers only; nil if nothing remains.
+func (e *Invalid) open() *Invalid {
+	var kept []Problem
+	for _, p := range e.Problems {
+		if !p.closed {
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return &Invalid{Problems: kept}
+}
+
+// under puts every problem below a path.
+func (e *Invalid) under(prefix string) *Invalid {
+	moved := make([]Problem, len(e.Problems))
+	for i, p := range e.Problems {
+		p.Path = prefix + p.Path
+		moved[i] = p
+	}
+	return &Invalid{Problems: moved}
+}
+
+const maxID = 128
+
+// checker collects the problems of a payload. Paths are relative to data.
+type checker struct{ problems []Problem }
+
+func (c *checker) err() error {
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return &Invalid{Problems: c.problems}
+}
+
+func (c *checker) add(field string, code Code, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Path: "/" + field, Code: code, Detail: fmt.Sprintf(format, args...)})
+}
+
+// id checks a required identifier: 1–128 printable characters.
+func (c *checker) id(field, value string) {
+	if value == "" {
+		c.add(field, MissingField, "is required")
+		return
+	}
+	c.optionalID(field, value)
+}
+
+func (c *checker) optionalID(field, value string) {
+	if utf8.RuneCountInString(value) > maxID || !printable(value) {
+		c.add(field, InvalidValue, "must be 1–%d printable characters", maxID)
+	}
+}
+
+// ValidID tells whether text can be an identifier: 1–128 printable characters.
+func ValidID(text string) bool {
+	return text != "" && utf8.RuneCountInString(text) <= maxID && printable(text)
+}
+
+func printable(text string) bool {
+	for _, r := range text {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// text checks a required text for people.
+func (c *checker) text(field, value string) {
+	if value == "" {
+		c.add(field, MissingField, "is required")
+	}
+}
+
+func (c *checker) positive(field string, value int64) {
+	if value <= 0 {
+		c.add(field, InvalidValue, "must be at least 1, is %d", value)
+	}
+	c.integer(field, value)
+}
+
+func (c *checker) notNegative(field string, value int64) {
+	if value < 0 {
+		c.add(field, InvalidValue, "must not be negative, is %d", value)
+	}
+	c.integer(field, value)
+}
+
+func (c *checker) integer(field string, value int64) {
+	if value > maxInteger || value < -maxInteger {
+		c.add(field, OutOfRange, "must be at most 2^53")
+	}
+}
+
+func (c *checker) money(field string, value Money) {
+	if value < 0 || value > maxMoney {
+		c.add(field, InvalidMoney, "must not be negative or over 2^53 hundredths, is %s", value)
+	}
+}
+
+func (c *checker) time(field string, value time.Time) {
+	if value.IsZero() {
+		c.add(field, MissingField, "is required")
+	}
+}
+
+var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// currency checks an ISO 4217 code by its form.
+func (c *checker) currency(field, value string) {
+	if !currencyForm.MatchString(value) {
+		c.add(field, InvalidValue, "must be three capital letters as in USD, is %q", clip(value))
+	}
+}
+
+// oneOf checks a vocabulary. It is closed for publishers; a consumer accepts a value that it does not know.
+func (c *checker) oneOf(field, value string, known ...string) {
+	for _, k := range known {
+		if value == k {
+			return
+		}
+	}
+	if value == "" {
+		c.add(field, MissingField, "is required")
+		return
+	}
+	c.problems = append(c.problems, Problem{Path: "/" + field, Code: InvalidValue, closed: true, Detail: fmt.Sprintf("must be one of %s, is %q", strings.Join(known, ", "), clip(value))})
+}
+
+// each checks the elements of a list.
+func each[T any](c *checker, field string, list []T, check func(c *checker, value T)) {
+	for i, value := range list {
+		var inner checker
+		check(&inner, value)
+		for _, p := range inner.problems {
+			p.Path = fmt.Sprintf("/%s/%d%s", field, i, p.Path)
+			c.problems = append(c.problems, p)
+		}
+	}
+}
+
+// notEmpty checks a required list.
+func notEmpty[T any](c *checker, field string, list []T) {
+	if len(list) == 0 {
+		c.add(field, InvalidValue, "must not be empty")
+	}
 }

@@ -1,16 +1,16 @@
 package events
 
-// ProductOutOfStock says that nothing of a product is available at any location.
+// ProductOutOfStock is the data of product.out_of_stock. Published when a product's inventory reaches zero.
 type ProductOutOfStock struct {
 	ProductID      string `json:"product_id"`
 	LastStockLevel int64  `json:"last_stock_level"`
-	LocationID     string `json:"location_id,omitzero"` // the location that fell last
+	LocationID     string `json:"location_id,omitzero"`
 }
 
-// Contract is the agreement on product.out_of_stock.
+// Contract implements Payload.
 func (ProductOutOfStock) Contract() Contract {
 	return Contract{
-		Type: TypeProductOutOfStock, Version: "1.0", Key: "product_id",
+		Type: "product.out_of_stock", Version: "1.0", Key: "product_id",
 		Publisher: CatalogService, Consumers: []string{"orders", "notifications", "analytics"},
 		Retention: Unlimited,
 		Purpose:   "Published when a product's inventory reaches zero.",
@@ -20,9 +20,9 @@ func (ProductOutOfStock) Contract() Contract {
 
 // Validate implements Payload.
 func (p ProductOutOfStock) Validate() error {
-	var c Checker
-	c.ID("product_id", p.ProductID)
-	c.Count("last_stock_level", p.LastStockLevel)
-	c.OptionalID("location_id", p.LocationID)
-	return c.Err()
+	var c checker
+	c.id("product_id", p.ProductID)
+	c.notNegative("last_stock_level", p.LastStockLevel)
+	c.optionalID("location_id", p.LocationID)
+	return c.err()
 }

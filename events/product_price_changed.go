@@ -1,19 +1,21 @@
 package events
 
-import "time"
+import (
+	"time"
+)
 
-// ProductPriceChanged says that a product has, or will have, another price.
+// ProductPriceChanged is the data of product.price_changed. Published when a product's price is modified.
 type ProductPriceChanged struct {
 	ProductID     string     `json:"product_id"`
 	OldPrice      Money      `json:"old_price"`
 	NewPrice      Money      `json:"new_price"`
-	EffectiveDate *time.Time `json:"effective_date,omitzero"` // when the new price holds; at once if nil
+	EffectiveDate *time.Time `json:"effective_date,omitzero"`
 }
 
-// Contract is the agreement on product.price_changed.
+// Contract implements Payload.
 func (ProductPriceChanged) Contract() Contract {
 	return Contract{
-		Type: TypeProductPriceChanged, Version: "1.0", Key: "product_id",
+		Type: "product.price_changed", Version: "1.0", Key: "product_id",
 		Publisher: CatalogService, Consumers: []string{"orders", "analytics", "notifications"},
 		Retention: Unlimited,
 		Purpose:   "Published when a product's price is modified.",
@@ -23,10 +25,10 @@ func (ProductPriceChanged) Contract() Contract {
 
 // Validate implements Payload.
 func (p ProductPriceChanged) Validate() error {
-	var c Checker
-	c.ID("product_id", p.ProductID)
-	c.Money("old_price", p.OldPrice)
-	c.Money("new_price", p.NewPrice)
-	c.OptionalTime("effective_date", p.EffectiveDate)
-	return c.Err()
+	var c checker
+	c.id("product_id", p.ProductID)
+	c.money("old_price", p.OldPrice)
+	c.money("new_price", p.NewPrice)
+	checkOptionalTime(&c, "effective_date", p.EffectiveDate)
+	return c.err()
 }
