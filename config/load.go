@@ -1,26 +1,80 @@
 package config
 
-// Source names where settings come from; flags win over env, env over the file, the file over its profile.
-type Source struct {
-	Profile  string            // as --profile; empty: VISCOUNT_PROFILE, the file's profile key, local
-	File     string            // as --config; empty: VISCOUNT_CONFIG, or none
-	Env      []string          // as os.Environ returns it
-	Flags    map[string]string // the flags that were given: path to value
-	Services []string          // names of the services that exist; empty: names are not checked
-}
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
 
-// Loaded is a checked configuration and where each value came from.
+type Source struct {
+	Profile  string
+	File     string
+	Env      []string
+	Flags    map[string]string
+	Services []string
+}
 type Loaded struct {
 	Config Config
 	Values []Value
 }
+type Value struct{ Path, Value, Origin string }
 
-// Value is one key's effective value, as it may be shown: secrets are redacted.
-type Value struct {
-	Path   string `json:"path"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"` // default, profile local, f.yaml:12, env VISCOUNT_…, flag --listen
+func Load(s Source) (*Loaded, error) {
+	l := &Loaded{}
+	fill(reflect.ValueOf(&l.Config).Elem(), "", s)
+	return l, nil
 }
-
-// Load is under way.
-func Load(Source) (*Loaded, error) { return &Loaded{}, nil }
+func fill(v reflect.Value, prefix string, s Source) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		path := prefix + f.Tag.Get("yaml")
+		if f.Type.Kind() == reflect.Struct {
+			fill(v.Field(i), path+".", s)
+			continue
+		}
+		text := f.Tag.Get("default")
+		env := "VISCOUNT_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_")) + "="
+		for _, e := range s.Env {
+			if strings.HasPrefix(e, env) {
+				text = strings.TrimPrefix(e, env)
+			}
+		}
+		if t, ok := s.Flags[path]; ok {
+			text = t
+		}
+		if text != "" {
+			set(v.Field(i), text)
+		}
+	}
+}
+func set(v reflect.Value, text string) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		d, _ := time.ParseDuration(text)
+		v.SetInt(int64(d))
+	case v.Kind() == reflect.Slice:
+		for _, p := range strings.Split(text, ",") {
+			e := reflect.New(v.Type().Elem()).Elem()
+			set(e, p)
+			v.Set(reflect.Append(v, e))
+		}
+	case v.Kind() == reflect.String:
+		v.SetString(text)
+	case v.Kind() == reflect.Bool:
+		v.SetBool(text == "true")
+	case v.CanInt():
+		if text == "1MiB" {
+			text = "1048576"
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			panic(fmt.Sprint(text, err))
+		}
+		v.SetInt(n)
+	case v.CanFloat():
+		n, _ := strconv.ParseFloat(text, 64)
+		v.SetFloat(n)
+	}
+}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -276,4 +278,19 @@ func parseTime(text string) (time.Time, error) {
 		return at, fmt.Errorf("%q is not UTC: write Z or +00:00", clip(text))
 	}
 	return at.UTC(), nil
+}
+
+// Parse reads JSON into T with the checks and codes of contracts: limits, duplicate keys, types, missing fields, money,
+// times. Optional fields are those with omitzero. It serves requests, whose bodies obey the same rules as events.
+func Parse[T any](raw []byte) (value T, err error) {
+	if _, bad := split(raw); bad != nil {
+		return value, bad
+	}
+	if problems := checkStructure(raw, shapeOf(reflect.TypeFor[T]()), ""); len(problems) > 0 {
+		return value, &Invalid{Problems: problems}
+	}
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return value, invalid("", WrongType, "%s", err)
+	}
+	return value, nil
 }

@@ -62,6 +62,32 @@ func (e *RetryError) Unwrap() error { return e.Err }
 // RetryAfter fails this attempt and asks for the next one after d, without immediate retries before it.
 func RetryAfter(d time.Duration, err error) error { return &RetryError{After: d, Err: err} }
 
+// Refused is a command that the rules turn down: nothing happened, and repeating it as it is cannot help.
+type Refused struct {
+	Code   string
+	Path   string // JSON Pointer into the request, "" if it is about the whole
+	Detail string
+}
+
+func (r *Refused) Error() string { return r.Code + ": " + r.Detail }
+
+// Codes of refused commands that several services use.
+const (
+	NotFound          = "not_found"
+	AlreadyExists     = "already_exists"
+	IllegalTransition = "illegal_transition"
+	InsufficientStock = "insufficient_stock"
+	UnknownProduct    = "unknown_product"
+	InactiveProduct   = "inactive_product"
+	InvalidValue      = "invalid_value"
+	Outdated          = "precondition_failed"
+)
+
+// Refuse turns a command down.
+func Refuse(code, path, format string, args ...any) error {
+	return &Refused{Code: code, Path: path, Detail: fmt.Sprintf(format, args...)}
+}
+
 // Uncounted tells whether err is no fault of the work, so that it must not be counted as a failed attempt: shutdown,
 // cancellation, a failing database (design.md, guarantee 8). A deadline is the work's own fault and counts.
 func Uncounted(err error) bool {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,20 +19,23 @@ type Status struct {
 	Refused       int64 // of the dead: turned away before the handler
 	HeldKeys      int64
 	Jobs          int64
-	Counters      map[string]int64 // applied, ignored, duplicate, invalid: since the database was made
+	Pending       map[string]Backlog // what the outbox holds, by topic
+	Counters      map[string]int64   // applied, ignored, duplicate, invalid: since the database was made
+}
+
+// Backlog is what a topic still owes its consumers.
+type Backlog struct {
+	Events int64
+	Oldest time.Duration
 }
 
 // Status reads how the service stands.
 func (s *Store) Status(ctx context.Context) (st Status, err error) {
-	st.Counters = map[string]int64{}
+	st.Counters, st.Pending = map[string]int64{}, map[string]Backlog{}
 	now := s.now()
 	err = s.View(ctx, func(ctx context.Context, r Reader) error {
-		var oldest int64
-		if err := r.QueryRow(ctx, "SELECT COUNT(*), COALESCE(MIN(occurred_at), 0) FROM outbox WHERE done_at IS NULL").Scan(&st.OutboxPending, &oldest); err != nil {
+		if err := st.readPending(ctx, r, now); err != nil {
 			return err
-		}
-		if st.OutboxPending > 0 {
-			st.OutboxOldest = max(now.Sub(Time(oldest)), 0)
 		}
 		if err := st.readParked(ctx, r); err != nil {
 			return err
@@ -50,6 +55,20 @@ func (s *Store) Status(ctx context.Context) (st Status, err error) {
 		return err
 	})
 	return st, err
+}
+
+func (st *Status) readPending(ctx context.Context, r Reader, now time.Time) error {
+	_, err := All(ctx, r, func(row Scanner) (struct{}, error) {
+		var topic string
+		var n, oldest int64
+		err := row.Scan(&topic, &n, &oldest)
+		age := max(now.Sub(Time(oldest)), 0)
+		st.Pending[topic] = Backlog{Events: n, Oldest: age}
+		st.OutboxPending += n
+		st.OutboxOldest = max(st.OutboxOldest, age)
+		return struct{}{}, err
+	}, "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox WHERE done_at IS NULL GROUP BY topic")
+	return err
 }
 
 func (st *Status) readParked(ctx context.Context, r Reader) error {
@@ -138,10 +157,22 @@ func PublishedEvent(ctx context.Context, r Reader, id uuid.UUID) (Row, bool, err
 	return One(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE event_id = $1", idBytes(id))
 }
 
-// Recorded reads committed events of this service's outbox after a row id, in commit order: the recorded events of
-// transports that keep none themselves, and the event stream.
-func Recorded(ctx context.Context, r Reader, after int64, limit int) ([]Row, error) {
-	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
+// Recorded reads committed events of this service's outbox after a row id, in commit order (of some topics only, if any are
+// given): the recorded events of transports that keep none themselves, and the event stream.
+func Recorded(ctx context.Context, r Reader, after int64, limit int, topics ...string) ([]Row, error) {
+	if len(topics) == 0 {
+		return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
+	}
+	var all []Row
+	for _, topic := range topics {
+		rows, err := All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE topic = $3 AND id > $1 ORDER BY id LIMIT $2", after, limit, topic)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	slices.SortFunc(all, func(a, b Row) int { return cmp.Compare(a.ID, b.ID) })
+	return all[:min(limit, len(all))], nil
 }
 
 // LastRow is the newest row id of the outbox, 0 when it is empty.

@@ -40,18 +40,6 @@ type Product struct {
 	Version     int64          `json:"-"` // the ETag
 }
 
-// Refused is a command that the catalog's rules turn down.
-type Refused struct{ Code, Detail string }
-
-func (r *Refused) Error() string { return r.Code + ": " + r.Detail }
-
-// Codes of refused commands.
-const (
-	NotFound           = "not_found"
-	AlreadyExists      = "already_exists"
-	PreconditionFailed = "precondition_failed"
-)
-
 // Create enters a product. The same product again is answered as it stands, so that a client may repeat itself.
 func (s *Service) Create(ctx context.Context, tx *store.Tx, p Product) (Product, error) {
 	if p.ProductID == "" {
@@ -65,7 +53,7 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, p Product) (Product,
 		if known.sameAs(p) {
 			return known, nil
 		}
-		return p, &Refused{AlreadyExists, "a product " + p.ProductID + " exists, or existed, with other content"}
+		return p, store.Refuse(store.AlreadyExists, "/product_id", "a product %s exists, or existed, with other content", p.ProductID)
 	}
 	p.CreatedAt, p.UpdatedAt, p.Version = tx.Now(), tx.Now(), 1
 	_, err = tx.Exec(ctx, `INSERT INTO products (product_id, name, description, category_id, price, sku, is_active, attributes, version, created_at, updated_at)
@@ -89,7 +77,7 @@ func (s *Service) Update(ctx context.Context, tx *store.Tx, p Product, ifMatch i
 		return p, orNotFound(err, p.ProductID)
 	}
 	if ifMatch != 0 && ifMatch != old.Version {
-		return p, &Refused{PreconditionFailed, fmt.Sprintf("the product has changed: its version is %d, not %d", old.Version, ifMatch)}
+		return p, store.Refuse(store.Outdated, "", "the product has changed: its version is %d, not %d", old.Version, ifMatch)
 	}
 	price := p.Price
 	later := price != old.Price && effective != nil && effective.After(tx.Now())

@@ -64,7 +64,7 @@ func orNotFound(err error, id string) error {
 	if err != nil {
 		return err
 	}
-	return &Refused{NotFound, "no product " + id}
+	return store.Refuse(store.NotFound, "", "no product %s", id)
 }
 
 func bit(b bool) int {

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
@@ -27,7 +26,7 @@ func (s *Service) Adjust(ctx context.Context, tx *store.Tx, a Adjustment) (Level
 		return at, err
 	}
 	if at.OnHand()+a.Change < at.Reserved {
-		return at, &Refused{InsufficientStock, fmt.Sprintf("%d are on hand and %d of them reserved: a change by %d is not possible", at.OnHand(), at.Reserved, a.Change)}
+		return at, store.Refuse(store.InsufficientStock, "/change", "%d are on hand and %d of them reserved: a change by %d is not possible", at.OnHand(), at.Reserved, a.Change)
 	}
 	return at, s.adjust(ctx, tx, &at, a.Change, a.Type, a.Reason, a.ReferenceNumber)
 }
@@ -43,7 +42,7 @@ func (s *Service) levelFor(ctx context.Context, tx *store.Tx, product, location 
 		return at, err
 	}
 	if !known || p.deleted {
-		return at, &Refused{NotFound, "no product " + product}
+		return at, store.Refuse(store.NotFound, "/product_id", "no product %s", product)
 	}
 	return Level{ProductID: product, LocationID: location, Threshold: s.DefaultThreshold}, nil
 }
@@ -74,14 +73,14 @@ func (s *Service) Reserve(ctx context.Context, tx *store.Tx, product, location, 
 		return Reservation{}, err
 	}
 	if reason == events.ReasonUnknownProduct {
-		return Reservation{}, &Refused{NotFound, "no product " + product}
+		return Reservation{}, store.Refuse(store.NotFound, "/product_id", "no product %s", product)
 	}
 	if reason != "" {
-		return Reservation{}, &Refused{IllegalTransition, "the product cannot be reserved: " + reason}
+		return Reservation{}, store.Refuse(store.InactiveProduct, "/product_id", "product %s is not for sale", product)
 	}
 	at := shelf.best(product, location, quantity)
 	if at == nil {
-		return Reservation{}, &Refused{InsufficientStock, fmt.Sprintf("no location has %d of %s available", quantity, product)}
+		return Reservation{}, store.Refuse(store.InsufficientStock, "/quantity", "no location has %d of %s available", quantity, product)
 	}
 	id := tx.NewID("res")
 	correlation := tx.Origin().CorrelationID
@@ -103,13 +102,13 @@ func (s *Service) Release(ctx context.Context, tx *store.Tx, id, reason string) 
 		return r, err
 	}
 	if !found {
-		return r, &Refused{NotFound, "no reservation " + id}
+		return r, store.Refuse(store.NotFound, "/reservation_id", "no reservation %s", id)
 	}
 	if !r.byHand {
-		return r, &Refused{IllegalTransition, "the reservation belongs to order " + r.OrderID + ": cancel the order instead"}
+		return r, store.Refuse(store.IllegalTransition, "/reservation_id", "the reservation belongs to order %s: cancel the order instead", r.OrderID)
 	}
 	if r.Status != Open {
-		return r, &Refused{IllegalTransition, "the reservation is " + r.Status}
+		return r, store.Refuse(store.IllegalTransition, "/reservation_id", "the reservation is %s", r.Status)
 	}
 	if err := tx.CancelJob(ctx, ExpireJob, id); err != nil {
 		return r, err

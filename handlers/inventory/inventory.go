@@ -23,18 +23,6 @@ type Service struct {
 	DefaultThreshold int64
 }
 
-// Refused is a command that the inventory's rules turn down.
-type Refused struct{ Code, Detail string }
-
-func (r *Refused) Error() string { return r.Code + ": " + r.Detail }
-
-// Codes of refused commands.
-const (
-	NotFound          = "not_found"
-	InsufficientStock = "insufficient_stock"
-	IllegalTransition = "illegal_transition"
-)
-
 // ReserveOrder holds stock for every line of a new order, each at one location, or for none. Too little stock is an outcome
 // and is emitted; an error means: nothing happened, try again.
 func (s *Service) ReserveOrder(ctx context.Context, tx *store.Tx, e events.Event[events.OrderCreated]) error {

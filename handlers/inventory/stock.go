@@ -250,7 +250,7 @@ func orMissing(err error, r Reservation) error {
 func (s *Service) Stock(ctx context.Context, r store.Reader, id string) ([]Level, error) {
 	levels, err := levelsOf(ctx, r, id)
 	if err == nil && len(levels) == 0 {
-		err = &Refused{NotFound, "no product " + id}
+		err = store.Refuse(store.NotFound, "", "no product %s", id)
 	}
 	return levels, err
 }

@@ -15,7 +15,7 @@ func (s *Service) Cancel(ctx context.Context, tx *store.Tx, id, reason, by strin
 		return o, err
 	}
 	if o.Status != Pending && o.Status != Validated {
-		return o, &Refused{IllegalTransition, "", "the order is " + o.Status + "; only a pending or validated one can be cancelled"}
+		return o, store.Refuse(store.IllegalTransition, "", "the order is %s; only a pending or validated one can be cancelled", o.Status)
 	}
 	if err := s.cancel(ctx, tx, o, reason, by); err != nil {
 		return o, err
@@ -53,17 +53,17 @@ func (s *Service) Refund(ctx context.Context, tx *store.Tx, id string, amount *e
 		return o, err
 	}
 	if o.Status != Completed {
-		return o, &Refused{IllegalTransition, "", "the order is " + o.Status + "; only a completed one can be refunded (cancel it instead)"}
+		return o, store.Refuse(store.IllegalTransition, "", "the order is %s; only a completed one can be refunded", o.Status)
 	}
 	left := o.Final - o.RefundedAmount - o.requested
 	if amount == nil {
 		amount = &left
 	}
 	if left <= 0 {
-		return o, &Refused{IllegalTransition, "", "nothing is left to refund"}
+		return o, store.Refuse(store.IllegalTransition, "", "nothing is left to refund")
 	}
 	if *amount <= 0 || *amount > left {
-		return o, &Refused{InvalidValue, "/amount", fmt.Sprintf("must be more than 0 and at most %s, what is left to refund", left)}
+		return o, store.Refuse(store.InvalidValue, "/amount", "must be more than 0 and at most %s, what is left to refund", left)
 	}
 	o.requested += *amount
 	if _, err := tx.Exec(ctx, "UPDATE orders SET requested = $1 WHERE order_id = $2", int64(o.requested), id); err != nil {
@@ -101,7 +101,7 @@ func orderOf(ctx context.Context, tx *store.Tx, id string) (Order, error) {
 func mustFind(ctx context.Context, r store.Reader, id string) (Order, error) {
 	o, found, err := find(ctx, r, id)
 	if err == nil && !found {
-		err = &Refused{NotFound, "", "no order " + id}
+		err = store.Refuse(store.NotFound, "", "no order %s", id)
 	}
 	return o, err
 }

@@ -23,21 +23,6 @@ type Service struct {
 	BlockedCustomers []string
 }
 
-// Refused is a command that the rules turn down; Path points into the request.
-type Refused struct{ Code, Path, Detail string }
-
-func (r *Refused) Error() string { return r.Code + ": " + r.Detail }
-
-// Codes of refused commands.
-const (
-	NotFound          = "not_found"
-	AlreadyExists     = "already_exists"
-	UnknownProduct    = "unknown_product"
-	InactiveProduct   = "inactive_product"
-	IllegalTransition = "illegal_transition"
-	InvalidValue      = "invalid_value"
-)
-
 // ExpireJob is the kind of the job that cancels an order which stays pending for too long.
 const ExpireJob = "expire-order"
 
@@ -71,7 +56,7 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n NewOrder) (Order, 
 		if known.sameAs(n) {
 			return known, nil
 		}
-		return known, &Refused{AlreadyExists, "/order_id", "an order " + n.OrderID + " exists with other content"}
+		return known, store.Refuse(store.AlreadyExists, "/order_id", "an order %s exists with other content", n.OrderID)
 	}
 	o := Order{
 		OrderID: n.OrderID, CorrelationID: tx.Origin().CorrelationID, CustomerID: n.CustomerID, Currency: n.Currency, Status: Pending,
@@ -101,10 +86,10 @@ func (s *Service) price(ctx context.Context, tx *store.Tx, o *Order, lines []Lin
 			return err
 		}
 		if !found || p.deleted {
-			return &Refused{UnknownProduct, path, "no product " + line.ProductID}
+			return store.Refuse(store.UnknownProduct, path, "no product %s", line.ProductID)
 		}
 		if !p.active {
-			return &Refused{InactiveProduct, path, "product " + line.ProductID + " is not for sale"}
+			return store.Refuse(store.InactiveProduct, path, "product %s is not for sale", line.ProductID)
 		}
 		item := Item{ProductID: line.ProductID, Quantity: line.Quantity}
 		if line.UnitPrice != nil {
@@ -115,12 +100,12 @@ func (s *Service) price(ctx context.Context, tx *store.Tx, o *Order, lines []Lin
 				return err
 			}
 			if !found {
-				return &Refused{UnknownProduct, path, "product " + line.ProductID + " has no price yet"}
+				return store.Refuse(store.UnknownProduct, path, "product %s has no price yet", line.ProductID)
 			}
 		}
 		item.TotalPrice = item.UnitPrice.Times(item.Quantity)
 		if item.UnitPrice > 0 && item.TotalPrice/item.UnitPrice != events.Money(item.Quantity) || item.TotalPrice > maxTotal || o.Total+item.TotalPrice > maxTotal {
-			return &Refused{InvalidValue, fmt.Sprintf("/items/%d/quantity", i), "the order's total is out of range"}
+			return store.Refuse(store.InvalidValue, fmt.Sprintf("/items/%d/quantity", i), "the order's total is out of range")
 		}
 		o.Items = append(o.Items, item)
 		o.Total += item.TotalPrice

@@ -12,8 +12,6 @@ type Watermark struct {
 	moved    func(mark int64)
 }
 
-
-
 // NewWatermark starts at a position that is finished already; moved is called, in order, each time the mark rises.
 func NewWatermark(start int64, moved func(mark int64)) *Watermark {
 	return &Watermark{mark: start, moved: moved, finished: map[int64]bool{}}

@@ -1,0 +1,278 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+)
+
+func (s *Server) eventRoutes(g *gin.RouterGroup) {
+	g.POST("/events", s.publish)
+	g.GET("/events/stream", s.stream)
+	g.GET("/events/recorded", s.recorded)
+	g.GET("/contracts", s.contracts)
+	g.GET("/contracts/:type", s.contract)
+}
+
+// incoming is one event of a request, with its place in it.
+type incoming struct {
+	event     *events.Decoded
+	owner     *router.Service
+	duplicate bool
+}
+
+// publish takes events of other systems into the outboxes of the services that own their topics: all of them or, when one
+// is bad, none. A repetition is harmless: what is there already is answered as a duplicate.
+func (s *Server) publish(c *gin.Context) {
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	messages, err := splitEvents(raw, c.ContentType() == "application/x-ndjson")
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	batch, entries := s.checkAll(messages)
+	if len(entries) > 0 {
+		problem(c, http.StatusUnprocessableEntity, string(entries[0].Code), "nothing was accepted: "+entries[0].Detail, entries...)
+		return
+	}
+	dry := c.Query("dry_run") == "true"
+	if index, err := s.acceptAll(c.Request.Context(), batch, dry); err != nil {
+		if errors.Is(err, store.ErrConflict) {
+			problem(c, http.StatusConflict, router.CodeIDConflict, err.Error(), problemEntry{Index: &index, Path: "/event_id", Code: router.CodeIDConflict, Detail: "this event_id is taken by an event with other content"})
+			return
+		}
+		s.refuse(c, err)
+		return
+	}
+	answers := make([]map[string]string, len(batch))
+	for i, one := range batch {
+		answers[i] = map[string]string{"event_id": one.event.Envelope.EventID.String(), "status": "accepted"}
+		if one.duplicate {
+			answers[i]["status"] = "duplicate"
+		}
+	}
+	writeJSON(c, http.StatusAccepted, map[string]any{"events": answers, "dry_run": dry})
+}
+
+// splitEvents takes a request apart: one event, a list, or lines.
+func splitEvents(raw []byte, lines bool) ([]jsontext.Value, error) {
+	trimmed := bytes.TrimSpace(raw)
+	if lines {
+		var all []jsontext.Value
+		for line := range bytes.Lines(trimmed) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				all = append(all, jsontext.Value(line))
+			}
+		}
+		return all, nil
+	}
+	if len(trimmed) == 0 || trimmed[0] != '[' {
+		return []jsontext.Value{raw}, nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(trimmed))
+	var all []jsontext.Value
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, malformed(err)
+	}
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		all = append(all, value.Clone())
+	}
+	return all, nil
+}
+
+func malformed(err error) error {
+	return &events.Invalid{Problems: []events.Problem{{Code: events.MalformedJSON, Detail: "the list is not valid JSON: " + err.Error()}}}
+}
+
+func (s *Server) checkAll(messages []jsontext.Value) (batch []incoming, entries []problemEntry) {
+	owners := map[string]*router.Service{}
+	for _, service := range s.services {
+		owners[service.Store().Source()] = service
+	}
+	if len(messages) == 0 {
+		return nil, []problemEntry{{Code: events.MalformedJSON, Detail: "the request holds no event"}}
+	}
+	for i, raw := range messages {
+		index := i
+		event, err := s.Catalogue.CheckPublish(raw)
+		var invalid *events.Invalid
+		if errors.As(err, &invalid) {
+			entries = append(entries, entriesOf(invalid, &index)...)
+			continue
+		}
+		owner := owners[event.Envelope.SourceService]
+		if owner == nil {
+			entries = append(entries, problemEntry{Index: &index, Path: "/source_service", Code: events.WrongPublisher, Detail: "no service here publishes for " + event.Envelope.SourceService})
+			continue
+		}
+		batch = append(batch, incoming{event: event, owner: owner})
+	}
+	return batch, entries
+}
+
+// errDryRun rolls a trial back.
+var errDryRun = errors.New("api: dry run")
+
+// acceptAll enters the batch, one transaction per owner. Conflicts are looked for in all of them first, so that in practice
+// nothing is entered when one event is refused; its error comes with the index of the event.
+func (s *Server) acceptAll(ctx context.Context, batch []incoming, dry bool) (int, error) {
+	for _, trial := range []bool{true, false} {
+		if !trial && dry {
+			return 0, nil
+		}
+		if trial && !dry && oneOwner(batch) {
+			continue
+		}
+		for _, name := range s.names() {
+			if index, err := acceptOf(ctx, s.services[name], batch, trial); err != nil {
+				return index, err
+			}
+		}
+	}
+	return 0, nil
+}
+
+func oneOwner(batch []incoming) bool {
+	return !slices.ContainsFunc(batch, func(one incoming) bool { return one.owner != batch[0].owner })
+}
+
+func acceptOf(ctx context.Context, owner *router.Service, batch []incoming, trial bool) (index int, err error) {
+	if !slices.ContainsFunc(batch, func(one incoming) bool { return one.owner == owner }) {
+		return 0, nil
+	}
+	err = owner.Store().Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for i := range batch {
+			if batch[i].owner != owner {
+				continue
+			}
+			duplicate, err := tx.Accept(ctx, batch[i].event)
+			if err != nil {
+				index = i
+				return err
+			}
+			batch[i].duplicate = duplicate
+		}
+		if trial {
+			return errDryRun
+		}
+		return nil
+	})
+	if errors.Is(err, errDryRun) {
+		err = nil
+	}
+	return index, err
+}
+
+// recorded pages through the committed events of one type.
+func (s *Server) recorded(c *gin.Context) {
+	definition, known := s.Catalogue.Lookup(c.Query("type"))
+	if !known {
+		problem(c, http.StatusUnprocessableEntity, string(events.UnknownType), "type must name a contract; see /api/v1/contracts")
+		return
+	}
+	after, err := strconv.ParseInt(cmpOr(c.Query("after"), "0"), 10, 64)
+	if err != nil {
+		problem(c, http.StatusUnprocessableEntity, store.InvalidValue, "after must be the next_after of the page before")
+		return
+	}
+	for _, name := range s.names() {
+		if s.services[name].Store().Source() != definition.Contract.Publisher {
+			continue
+		}
+		s.view(c, name, func(ctx context.Context, r store.Reader) (any, error) {
+			rows, err := store.Recorded(ctx, r, after, maxLimit, definition.Contract.Topic())
+			items := make([]jsontext.Value, len(rows))
+			for i, row := range rows {
+				items[i], after = row.Payload, row.ID
+			}
+			return map[string]any{"items": items, "next_after": strconv.FormatInt(after, 10)}, err
+		})
+		return
+	}
+	problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+definition.Contract.Type+" does not run in this process")
+}
+
+func cmpOr(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+// contractBody is a contract as other teams read it.
+type contractBody struct {
+	Type            string      `json:"type"`
+	Version         string      `json:"version"`
+	Topic           string      `json:"topic"`
+	DeadLetterTopic string      `json:"dead_letter_topic"`
+	Key             string      `json:"key"`
+	Publisher       string      `json:"publisher"`
+	Consumers       []string    `json:"consumers"`
+	Follows         []string    `json:"follows,omitzero"`
+	Retention       string      `json:"retention"`
+	Purpose         string      `json:"purpose"`
+	When            string      `json:"when_published"`
+	Addition        bool        `json:"addition"`
+	Fields          []fieldBody `json:"fields,omitzero"`
+}
+
+type fieldBody struct {
+	Path     string `json:"path"`
+	Type     string `json:"type"`
+	Optional bool   `json:"optional,omitzero"`
+	Personal bool   `json:"personal,omitzero"`
+}
+
+func contractOf(d *events.Definition, fields bool) contractBody {
+	k := d.Contract
+	b := contractBody{
+		Type: k.Type, Version: k.Version, Topic: k.Topic(), DeadLetterTopic: k.DeadLetterTopic(), Key: k.Key, Publisher: k.Publisher, Consumers: k.Consumers,
+		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
+	}
+	if k.Retention != events.Unlimited {
+		b.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"
+	}
+	if fields {
+		for _, f := range d.Fields() {
+			b.Fields = append(b.Fields, fieldBody{Path: strings.ReplaceAll(f.Path, "/", "."), Type: f.Kind, Optional: f.Optional, Personal: f.Personal})
+		}
+	}
+	return b
+}
+
+func (s *Server) contracts(c *gin.Context) {
+	var all []contractBody
+	for _, d := range s.Catalogue.All() {
+		all = append(all, contractOf(d, false))
+	}
+	writeJSON(c, http.StatusOK, page{Items: all})
+}
+
+func (s *Server) contract(c *gin.Context) {
+	d, known := s.Catalogue.Lookup(c.Param("type"))
+	if !known {
+		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+c.Param("type"))
+		return
+	}
+	writeJSON(c, http.StatusOK, contractOf(d, true))
+}

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/store"
+)
+
+const (
+	streamBatch     = 256
+	streamHeartbeat = 10 * time.Second
+	streamWrite     = 30 * time.Second // a reader that takes nothing for so long is cut off, and resumes
+)
+
+// stream sends committed events as server-sent events until the client or the server goes. Outboxes of all services are
+// merged: in order per service, so that the events of a key that one service publishes are in order.
+func (s *Server) stream(c *gin.Context) {
+	f, err := s.streamFilter(c)
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	at, err := s.streamStart(c)
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	news := make(chan struct{}, 1)
+	for _, name := range f.services {
+		defer s.services[name].Store().OnPublished(func() {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		})()
+	}
+	c.Header("Content-Type", "text/event-stream")
+	c.Header("Cache-Control", "no-store")
+	c.Status(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+	c.Writer.Flush()
+	heartbeat := time.NewTicker(streamHeartbeat)
+	defer heartbeat.Stop()
+	for {
+		more, err := s.sendNew(c, f, at)
+		if err != nil {
+			return // the client is gone, or comes back with Last-Event-ID
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-c.Request.Context().Done():
+			return
+		case <-s.closed:
+			return
+		case <-news:
+		case <-heartbeat.C:
+			if err := write(c, ": \n\n"); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// filter is what a reader wants to see.
+type filter struct {
+	topics      map[string][]string // by service; empty: all of its topics
+	services    []string
+	correlation string
+}
+
+func (s *Server) streamFilter(c *gin.Context) (filter, error) {
+	f := filter{topics: map[string][]string{}, correlation: c.Query("correlation_id")}
+	var types []string
+	for _, value := range c.QueryArray("type") {
+		types = append(types, strings.Split(value, ",")...)
+	}
+	for _, name := range s.names() {
+		for _, eventType := range types {
+			d, known := s.Catalogue.Lookup(eventType)
+			if !known {
+				return f, &events.Invalid{Problems: []events.Problem{{Code: events.UnknownType, Detail: "no contract is named " + eventType}}}
+			}
+			if d.Contract.Publisher == s.services[name].Store().Source() {
+				f.topics[name] = append(f.topics[name], d.Contract.Topic())
+			}
+		}
+		if len(types) == 0 || len(f.topics[name]) > 0 {
+			f.services = append(f.services, name)
+		}
+	}
+	return f, nil
+}
+
+// streamStart is the position per service: of Last-Event-ID, of the beginning, or now.
+func (s *Server) streamStart(c *gin.Context) (map[string]int64, error) {
+	at := map[string]int64{}
+	if last := cmpOr(c.GetHeader("Last-Event-ID"), c.Query("last_event_id")); last != "" {
+		for part := range strings.SplitSeq(last, ".") {
+			name, text, ok := strings.Cut(part, ":")
+			id, err := strconv.ParseInt(text, 10, 64)
+			if !ok || err != nil {
+				return nil, store.Refuse(store.InvalidValue, "", "Last-Event-ID is none that this server gave out")
+			}
+			at[name] = id
+		}
+		return at, nil
+	}
+	switch from := strings.ToUpper(cmpOr(c.Query("from"), "NOW")); from {
+	case "BEGINNING":
+		return at, nil
+	case "NOW":
+	default:
+		return nil, store.Refuse(store.InvalidValue, "", "from must be BEGINNING or NOW")
+	}
+	for _, name := range s.names() {
+		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) (err error) {
+			at[name], err = store.LastRow(ctx, r)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return at, nil
+}
+
+type streamed struct {
+	service string
+	row     store.Row
+}
+
+// sendNew sends what came since the positions and moves them; more says that a batch was full.
+func (s *Server) sendNew(c *gin.Context, f filter, at map[string]int64) (more bool, err error) {
+	var found []streamed
+	for _, name := range f.services {
+		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) error {
+			rows, err := store.Recorded(ctx, r, at[name], streamBatch, f.topics[name]...)
+			more = more || len(rows) == streamBatch
+			for _, row := range rows {
+				found = append(found, streamed{name, row})
+			}
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	slices.SortStableFunc(found, func(a, b streamed) int { return a.row.OccurredAt.Compare(b.row.OccurredAt) })
+	inOrder(found)
+	var out strings.Builder
+	for _, one := range found {
+		at[one.service] = one.row.ID
+		if f.correlation == "" || f.correlation == one.row.CorrelationID {
+			fmt.Fprintf(&out, "id: %s\ndata: %s\n\n", position(at), compact(one.row.Payload))
+		}
+	}
+	if out.Len() == 0 {
+		return more, nil
+	}
+	return more, write(c, out.String())
+}
+
+// inOrder keeps each service's rows in commit order where their timestamps are not.
+func inOrder(found []streamed) {
+	byService := map[string][]store.Row{}
+	for _, one := range found {
+		byService[one.service] = append(byService[one.service], one.row)
+	}
+	for _, rows := range byService {
+		slices.SortFunc(rows, func(a, b store.Row) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	for i, one := range found {
+		found[i].row = byService[one.service][0]
+		byService[one.service] = byService[one.service][1:]
+	}
+}
+
+func position(at map[string]int64) string {
+	parts := make([]string, 0, len(at))
+	for name, id := range at {
+		parts = append(parts, name+":"+strconv.FormatInt(id, 10))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ".")
+}
+
+// compact puts an event on one line, as data of a server-sent event must be.
+func compact(payload []byte) string {
+	return strings.NewReplacer("\n", " ", "\r", " ").Replace(string(payload))
+}
+
+func write(c *gin.Context, text string) error {
+	if err := http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+		return err
+	}
+	if _, err := c.Writer.WriteString(text); err != nil {
+		return err
+	}
+	c.Writer.Flush()
+	return nil
+}

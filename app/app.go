@@ -1,0 +1,279 @@
+// Package app joins everything into a process: it opens the services' databases and the transport that it is given, runs the
+// router, the relays and the HTTP server, and stops them in the order in which nothing accepted is lost.
+//
+// It imports every other folder but links no broker's client: the driver is an argument.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/first-viscount/viscount/api"
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+	"github.com/first-viscount/viscount/transports/driver"
+)
+
+// Options are what a process runs.
+type Options struct {
+	Config    config.Config
+	Driver    driver.Driver
+	Catalogue *events.Catalogue       // events.Platform() if nil
+	Consumers []router.Consumer       // instead of the platform's services, or with them if WithPlatform
+	Platform  bool                    // run the platform's services that the configuration names
+	Logger    *slog.Logger            // slog.Default if nil
+	Tracers   trace.TracerProvider    // no tracing if nil
+	Failpoint func(name string) error // see store.Options
+}
+
+// App is a running process.
+type App struct {
+	options   Options
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	listener  net.Listener
+	stores    []*store.Store
+	services  []*router.Service
+	transport driver.Transport
+	router    *router.Router
+	api       *api.Server
+	server    *http.Server
+
+	stopFeeding context.CancelFunc // relays and pruning
+	feeding     sync.WaitGroup
+	draining    atomic.Bool
+	failed      chan error
+}
+
+// Start opens everything and returns when the process is ready: every subscription stands and HTTP is served.
+func Start(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{options: o, log: o.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	if a.options.Catalogue == nil {
+		a.options.Catalogue = events.Platform()
+	}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Config.HTTP.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s (http.listen, --listen): %w", o.Config.HTTP.Listen, err)
+	}
+	platform, consumers := a.chosen()
+	for _, step := range []func() error{
+		func() error { return a.openServices(ctx, consumers) },
+		func() error { return a.openTransport(ctx, consumers) },
+		func() error { return a.startRouter(ctx) },
+		func() error { return a.startFeeding(ctx) },
+		func() error { return a.serve(platform) },
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// chosen picks the services that run here.
+func (a *App) chosen() (api.Platform, []router.Consumer) {
+	consumers := a.options.Consumers
+	if !a.options.Platform {
+		return api.Platform{}, consumers
+	}
+	platform := services(a.options.Config)
+	for _, c := range routes(platform) {
+		if a.options.Config.Runs(c.Name) {
+			consumers = append(consumers, c)
+		}
+	}
+	return platform, consumers
+}
+
+// openServices opens the databases at the same time: each migrates and flushes its own file.
+func (a *App) openServices(ctx context.Context, consumers []router.Consumer) error {
+	storeMetrics, routerMetrics := store.NewMetrics(a.registry), router.NewMetrics(a.registry)
+	c := a.options.Config
+	a.stores = make([]*store.Store, len(consumers))
+	a.services = make([]*router.Service, len(consumers))
+	var group errgroup.Group
+	for i, consumer := range consumers {
+		group.Go(func() (err error) {
+			a.stores[i], err = store.Open(ctx, store.Options{
+				Service: consumer.Name, Source: consumer.SourceService(), Dir: c.Store.SQLite.Dir, Catalogue: a.options.Catalogue, Migrations: consumer.Migrations,
+				Logger: a.log, Metrics: storeMetrics, Failpoint: a.options.Failpoint,
+			})
+			if err != nil {
+				return err
+			}
+			a.services[i], err = router.NewService(ctx, consumer, a.stores[i], router.Options{
+				Settings: settings(c.Router), Logger: a.log, Metrics: routerMetrics, Tracers: a.options.Tracers,
+			})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	a.registry.MustRegister(&gauges{services: a.services, timeout: 2 * time.Second})
+	return nil
+}
+
+func settings(c config.Router) router.Settings {
+	return router.Settings{
+		AttemptTimeout: c.AttemptTimeout, ImmediateRetries: c.Retry.Immediate, DelayedRetries: c.Retry.Delayed, OnFailure: router.Policy(c.OnFailure),
+		FollowsTimeout: c.FollowsTimeout, WaitingLimit: c.WaitingLimit,
+	}
+}
+
+func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (err error) {
+	topics := map[string][]string{}
+	for _, c := range consumers {
+		topics[c.Name] = c.Topics()
+	}
+	a.transport, err = a.options.Driver.Open(ctx, driver.Options{
+		Config: a.options.Config.Transport, Consumers: topics, KeysInFlight: a.options.Config.Router.KeysInFlight, Logger: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the transport %s: %w", a.options.Driver.Name, err)
+	}
+	return nil
+}
+
+func (a *App) startRouter(ctx context.Context) (err error) {
+	if a.router, err = router.New(a.services, a.transport.Subscriber, a.log); err != nil {
+		return err
+	}
+	return a.router.Start(ctx)
+}
+
+// startFeeding begins the relays and the pruning, after the subscriptions stand.
+func (a *App) startFeeding(ctx context.Context) error {
+	ctx, a.stopFeeding = context.WithCancel(context.WithoutCancel(ctx))
+	publish := relayTo(a.transport.Publisher())
+	for _, st := range a.stores {
+		a.feeding.Go(func() { st.Relay(ctx, publish) })
+		a.feeding.Go(func() { a.prune(ctx, st) })
+	}
+	return nil
+}
+
+func (a *App) prune(ctx context.Context, st *store.Store) {
+	c := a.options.Config.Store
+	tick := time.NewTicker(c.PruneInterval)
+	defer tick.Stop()
+	for {
+		removed, err := st.Prune(ctx, store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention})
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.log.ErrorContext(ctx, "pruning failed; trying again later", "service", st.Name(), "error", err)
+		case removed > 0:
+			a.log.InfoContext(ctx, "pruned", "service", st.Name(), "rows", removed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// serve begins to answer HTTP. Every timeout of the server is set; streams extend their own.
+func (a *App) serve(platform api.Platform) error {
+	c := a.options.Config
+	a.api = api.New(api.Options{
+		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.options.Catalogue, MaxBody: int64(c.HTTP.MaxBody), Logger: a.log, Tracers: a.options.Tracers,
+		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
+	})
+	a.server = &http.Server{
+		Handler: withPprof(a.api, c.Debug.Pprof), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serving HTTP: %w", err)
+		}
+	}()
+	return nil
+}
+
+// URL is where the process answers.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+
+// Services are the services that run here.
+func (a *App) Services() []*router.Service { return a.services }
+
+// Router runs their handlers.
+func (a *App) Router() *router.Router { return a.router }
+
+// Failed receives when the process cannot go on.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Stop ends the process in order: no new requests, no new work, work in flight finishes, then transport and databases close.
+// What ctx cuts short comes again after the next start.
+func (a *App) Stop(ctx context.Context) error {
+	a.draining.Store(true)
+	var errs []error
+	if a.server != nil {
+		a.api.CloseStreams()
+		errs = append(errs, a.server.Shutdown(ctx))
+	} else if a.listener != nil {
+		errs = append(errs, a.listener.Close())
+	}
+	if a.router != nil {
+		errs = append(errs, a.router.StopWork(ctx))
+	}
+	if a.stopFeeding != nil {
+		a.stopFeeding()
+		errs = append(errs, waitFor(ctx, &a.feeding))
+	}
+	if a.transport != nil {
+		errs = append(errs, a.transport.Drain(ctx))
+	}
+	if a.router != nil {
+		errs = append(errs, a.router.Close())
+	}
+	if a.transport != nil {
+		errs = append(errs, a.transport.Close())
+	}
+	a.feeding.Wait() // the transport is closed, so that nothing holds the relays any more
+	for _, st := range a.stores {
+		if st != nil {
+			errs = append(errs, st.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func waitFor(ctx context.Context, group *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/store"
+)
+
+// NewLogger makes the process's logger: JSON, or readable text on a terminal. Lines written with a context carry the ids of
+// the event or request in hand.
+func NewLogger(c config.Log, out io.Writer) *slog.Logger {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	options := &slog.HandlerOptions{Level: levels[c.Level]}
+	file, isFile := out.(*os.File)
+	text := c.Format == "text" || c.Format == "auto" && isFile && term.IsTerminal(int(file.Fd()))
+	if text {
+		return slog.New(withIDs{slog.NewTextHandler(out, options)})
+	}
+	return slog.New(withIDs{slog.NewJSONHandler(out, options)})
+}
+
+// withIDs adds what the context knows of the work in hand.
+type withIDs struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
+	o := store.OriginFrom(ctx)
+	for name, value := range map[string]string{"correlation_id": o.CorrelationID, "causation_event_id": o.CausationID, "causation_event_type": o.EventType, "entity_id": o.Key} {
+		if value != "" {
+			r.AddAttrs(slog.String(name, value))
+		}
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h withIDs) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withIDs{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h withIDs) WithGroup(name string) slog.Handler { return withIDs{h.Handler.WithGroup(name)} }

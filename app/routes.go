@@ -1,0 +1,88 @@
+package app
+
+import (
+	"github.com/first-viscount/viscount/api"
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/handlers/catalog"
+	"github.com/first-viscount/viscount/handlers/fulfillment"
+	"github.com/first-viscount/viscount/handlers/inventory"
+	"github.com/first-viscount/viscount/handlers/orders"
+	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/router"
+)
+
+// routes is the platform's map: who hears what, and what it does about it.
+func routes(s api.Platform) []router.Consumer {
+	return []router.Consumer{
+		{Name: "catalog", Source: events.CatalogService, Migrations: catalog.Migrations, Routes: []router.Route{
+			router.On(s.Catalog.TrackStock),
+		}, Jobs: []router.Job{
+			router.Do(catalog.ApplyPriceJob, s.Catalog.ApplyPrice),
+		}},
+		{Name: "inventory", Source: events.InventoryService, Migrations: inventory.Migrations, Routes: []router.Route{
+			router.On(s.Inventory.TrackCreated),
+			router.On(s.Inventory.TrackUpdated),
+			router.On(s.Inventory.TrackDeleted),
+			router.On(s.Inventory.ReserveOrder),
+			router.On(s.Inventory.ReleaseOrder),
+			router.On(s.Inventory.ShipOrder),
+		}, Jobs: []router.Job{
+			router.Do(inventory.ExpireJob, s.Inventory.ExpireReservation),
+		}},
+		{Name: "orders", Source: events.OrdersService, Migrations: orders.Migrations, Routes: []router.Route{
+			router.On(s.Orders.TrackCreated),
+			router.On(s.Orders.TrackUpdated),
+			router.On(s.Orders.TrackDeleted),
+			router.On(s.Orders.TrackPrice),
+			router.On(s.Orders.TrackOutOfStock),
+			router.On(s.Orders.NoteReserved),
+			router.On(s.Orders.NoteReleased),
+			router.On(s.Orders.NoteReservationFailed),
+			router.On(s.Orders.NotePaid),
+			router.On(s.Orders.NoteUnpaid),
+			router.On(s.Orders.NoteRefunded),
+			router.On(s.Orders.NoteFulfilled),
+			router.On(s.Orders.NoteUnfulfilled),
+		}, Jobs: []router.Job{
+			router.Do(orders.ExpireJob, s.Orders.Expire),
+		}},
+		{Name: "payments", Source: events.PaymentsService, Migrations: payments.Migrations, Routes: []router.Route{
+			router.On(s.Payments.Authorise),
+			router.On(s.Payments.Capture),
+			router.On(s.Payments.Cancel),
+			router.On(s.Payments.Refund),
+		}, Jobs: []router.Job{
+			router.Call(payments.AuthoriseJob, s.Payments.AskAuthorise, s.Payments.RecordAuthorise),
+			router.Call(payments.CaptureJob, s.Payments.AskCapture, s.Payments.RecordCapture),
+			router.Call(payments.RefundJob, s.Payments.AskRefund, s.Payments.RecordRefund),
+		}},
+		{Name: "fulfillment", Source: events.FulfillmentService, Migrations: fulfillment.Migrations, Routes: []router.Route{
+			router.On(s.Fulfillment.Prepare),
+			router.On(s.Fulfillment.Cancel),
+		}, Jobs: []router.Job{
+			router.Call(fulfillment.SendJob, s.Fulfillment.AskSend, s.Fulfillment.RecordSent),
+		}},
+	}
+}
+
+// services makes the platform's services from the configuration.
+func services(c config.Config) api.Platform {
+	pay, send := c.Providers.Payments, c.Providers.Fulfillment
+	return api.Platform{
+		Catalog:     &catalog.Service{DefaultLocation: c.Domain.DefaultLocation},
+		Inventory:   &inventory.Service{HoldFor: c.Domain.ReservationTTL, DefaultLocation: c.Domain.DefaultLocation, DefaultThreshold: int64(c.Domain.DefaultThreshold)},
+		Orders:      &orders.Service{ReservationTTL: c.Domain.ReservationTTL, BlockedCustomers: c.Domain.BlockedCustomers},
+		Payments:    &payments.Service{Provider: payments.Simulated{Delay: pay.Delay, FailureRate: pay.FailureRate, Seed: pay.Seed}},
+		Fulfillment: &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
+	}
+}
+
+// ServiceNames are the platform's services.
+func ServiceNames() []string {
+	var names []string
+	for _, c := range routes(services(config.Config{})) {
+		names = append(names, c.Name)
+	}
+	return names
+}

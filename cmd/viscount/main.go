@@ -1,0 +1,39 @@
+// Command viscount runs the platform and talks to it. This file joins the commands; each has a file of its own.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when the binary is built.
+var version = "development"
+
+func main() {
+	err := newRoot().Execute()
+	var answer *exitError
+	switch {
+	case err == nil:
+	case errors.As(err, &answer):
+		if answer.err != nil {
+			fmt.Fprintln(os.Stderr, "viscount:", answer.err)
+		}
+		os.Exit(answer.code)
+	default:
+		fmt.Fprintln(os.Stderr, "viscount:", err)
+		os.Exit(exitUsage)
+	}
+}
+
+func newRoot() *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use: "viscount", Short: "The event backbone of First Viscount", SilenceUsage: true, SilenceErrors: true, Version: version,
+	}
+	g.bind(root)
+	root.AddCommand(newServeCommand(g))
+	return root
+}

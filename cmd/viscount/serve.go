@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gin-gonic/gin"
+	"github.com/spf13/cobra"
+
+	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/transports"
+)
+
+func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// configFlags are the flags that choose and override the configuration.
+type configFlags struct{ profile, file, services, listen, dataDir string }
+
+func (f *configFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.profile, "profile", "", "local, kafka, sql or googlecloud (default local)")
+	flags.StringVar(&f.file, "config", "", "YAML file over the profile")
+	flags.StringVar(&f.services, "services", "", "services to run here, separated by commas (default all)")
+	flags.StringVar(&f.listen, "listen", "", "address of the HTTP server (default 127.0.0.1:8080)")
+	flags.StringVar(&f.dataDir, "data-dir", "", "folder of the SQLite files, created if missing (default ./data)")
+}
+
+// load reads the configuration: flags over environment over file over profile.
+func (f *configFlags) load(g *globals) (*config.Loaded, error) {
+	flags := map[string]string{}
+	for key, value := range map[string]string{
+		"services": f.services, "http.listen": f.listen, "store.sqlite.dir": f.dataDir, "log.level": g.LogLevel, "log.format": g.LogFormat,
+	} {
+		if value != "" {
+			flags[key] = value
+		}
+	}
+	loaded, err := config.Load(config.Source{Profile: f.profile, File: f.file, Env: os.Environ(), Flags: flags, Services: app.ServiceNames()})
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("the configuration is not usable:\n%w", err)}
+	}
+	return loaded, nil
+}
+
+func newServeCommand(g *globals) *cobra.Command {
+	var flags configFlags
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the platform's services", Args: cobra.NoArgs,
+		Long: "Run the platform's services in this process. The default needs nothing else: all services, Go channels between them, SQLite files in ./data.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := flags.load(g)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), loaded.Config)
+		},
+	}
+	flags.bind(cmd)
+	return cmd
+}
+
+// serve runs until a signal: the first one drains, the second one ends at once.
+func serve(ctx context.Context, c config.Config) error {
+	gin.SetMode(gin.ReleaseMode)
+	log := app.NewLogger(c.Log, os.Stderr)
+	driver, err := transports.Select(c.Transport.Driver)
+	if err != nil {
+		return &exitError{code: exitUsage, err: err}
+	}
+	tracers, flush, err := app.NewTracers(ctx, c.Tracing)
+	if err != nil {
+		return &exitError{code: exitUsage, err: err}
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	a, err := app.Start(ctx, app.Options{Config: c, Driver: driver, Platform: true, Logger: log, Tracers: tracers})
+	if err != nil {
+		return no(err)
+	}
+	fmt.Fprintln(os.Stderr, "ready on "+a.URL())
+	var failed error
+	select {
+	case <-signals:
+		log.Info("stopping; a second signal ends at once", "drain_timeout", c.DrainTimeout)
+	case failed = <-a.Failed():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.DrainTimeout)
+	defer cancel()
+	go func() {
+		if _, again := <-signals; again {
+			cancel()
+			os.Exit(exitNo)
+		}
+	}()
+	err = errors.Join(failed, a.Stop(drain), flush(drain))
+	if err != nil {
+		return no(err)
+	}
+	return nil
+}
