@@ -2,8 +2,9 @@
 // reading of YAML, environment and flags that fills them. Every problem is reported together, each with its place and its
 // remedy. It opens no connection, and imports no other folder of the project.
 //
-// The struct is the single source: a field's tags name its key (yaml), its meaning (doc), its default, its flag, the values
-// it accepts (oneof, min, max), the word that stands for its zero value (zero) and whether it is a secret.
+// The struct is the single source: a field's tags name its key (yaml), its meaning (doc), its flag, the values it
+// accepts (oneof, min, max, required), the word that stands for its zero value (zero) and whether it is a secret. A duration
+// is positive unless min says otherwise. Defaults stand in local.yaml; the other profiles say what differs from it.
 package config
 
 import (
@@ -16,8 +17,8 @@ const AllServices = "all"
 
 // Config is everything that an operator can set. The zero value is not usable; Load makes one.
 type Config struct {
-	Profile      string        `yaml:"profile" default:"local" flag:"profile" oneof:"local kafka sql googlecloud" doc:"the profile that every other key starts from"`
-	Services     []string      `yaml:"services" default:"all" flag:"services" doc:"the services that this process runs: all, or a list"`
+	Profile      string        `yaml:"profile" flag:"profile" oneof:"local kafka sql googlecloud" doc:"the profile that every other key starts from"`
+	Services     []string      `yaml:"services" required:"true" flag:"services" doc:"the services that this process runs: all, or a list"`
 	Transport    Transport     `yaml:"transport"`
 	Store        Store         `yaml:"store"`
 	HTTP         HTTP          `yaml:"http"`
@@ -27,7 +28,7 @@ type Config struct {
 	Tracing      Tracing       `yaml:"tracing"`
 	Log          Log           `yaml:"log"`
 	Debug        Debug         `yaml:"debug"`
-	DrainTimeout time.Duration `yaml:"drain_timeout" default:"25s" doc:"how long a stopping process waits for work in flight"`
+	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"how long a stopping process waits for work in flight"`
 }
 
 // All tells whether this process runs every service.
@@ -38,8 +39,8 @@ func (c Config) Runs(service string) bool { return c.All() || slices.Contains(c.
 
 // Transport says how events travel between services.
 type Transport struct {
-	Driver         string      `yaml:"driver" default:"gochannel" oneof:"gochannel kafka sql googlecloud" doc:"what carries events between services"`
-	ConsumerPrefix string      `yaml:"consumer_prefix" default:"viscount" doc:"what consumer groups and subscriptions are named by: {prefix}-{service}"`
+	Driver         string      `yaml:"driver" oneof:"gochannel kafka sql googlecloud" doc:"what carries events between services"`
+	ConsumerPrefix string      `yaml:"consumer_prefix" required:"true" doc:"what consumer groups and subscriptions are named by: {prefix}-{service}"`
 	Kafka          Kafka       `yaml:"kafka"`
 	SQL            SQL         `yaml:"sql"`
 	GoogleCloud    GoogleCloud `yaml:"googlecloud"`
@@ -48,7 +49,7 @@ type Transport struct {
 // Kafka is the Apache Kafka transport.
 type Kafka struct {
 	Brokers  []string    `yaml:"brokers" doc:"brokers to start from, each host:port"`
-	Insecure bool        `yaml:"insecure" default:"false" doc:"allows connections without TLS to brokers outside loopback"`
+	Insecure bool        `yaml:"insecure" doc:"allows connections without TLS to brokers outside loopback"`
 	TLS      TLS         `yaml:"tls"`
 	SASL     SASL        `yaml:"sasl"`
 	Topics   KafkaTopics `yaml:"topics"`
@@ -56,7 +57,7 @@ type Kafka struct {
 
 // TLS of a client connection. Without a CA file the system's roots are trusted.
 type TLS struct {
-	Enabled  bool   `yaml:"enabled" default:"false" doc:"encrypts the connections"`
+	Enabled  bool   `yaml:"enabled" doc:"encrypts the connections"`
 	CAFile   string `yaml:"ca_file" doc:"PEM file of the authorities to trust; empty: the system's"`
 	CertFile string `yaml:"cert_file" doc:"PEM file of this client's certificate; empty: none"`
 	KeyFile  string `yaml:"key_file" doc:"PEM file of this client's private key"`
@@ -64,16 +65,16 @@ type TLS struct {
 
 // SASL is how this process proves who it is to a Kafka broker.
 type SASL struct {
-	Mechanism string `yaml:"mechanism" default:"none" zero:"none" oneof:"PLAIN SCRAM-SHA-256 SCRAM-SHA-512" doc:"how this process authenticates to the brokers"`
+	Mechanism string `yaml:"mechanism" zero:"none" oneof:"PLAIN SCRAM-SHA-256 SCRAM-SHA-512" doc:"how this process authenticates to the brokers"`
 	Username  string `yaml:"username" doc:"user to authenticate as"`
 	Password  string `yaml:"password" secret:"true" doc:"password of that user"`
 }
 
 // KafkaTopics says whether and how topics are created.
 type KafkaTopics struct {
-	Provision   bool `yaml:"provision" default:"false" doc:"creates missing topics at start; otherwise: viscount topics apply"`
-	Partitions  int  `yaml:"partitions" default:"12" min:"1" doc:"partitions of a new topic"`
-	Replication int  `yaml:"replication" default:"3" min:"1" max:"32767" doc:"replicas of a new topic's partitions"`
+	Provision   bool `yaml:"provision" doc:"creates missing topics at start; otherwise: viscount topics apply"`
+	Partitions  int  `yaml:"partitions" min:"1" doc:"partitions of a new topic"`
+	Replication int  `yaml:"replication" min:"1" max:"32767" doc:"replicas of a new topic's partitions"`
 }
 
 // SQL is the transport over PostgreSQL tables.
@@ -91,31 +92,31 @@ type GoogleCloud struct {
 
 // Store is the database of each service.
 type Store struct {
-	Driver          string        `yaml:"driver" default:"sqlite" oneof:"sqlite postgres" doc:"database of the services"`
+	Driver          string        `yaml:"driver" oneof:"sqlite postgres" doc:"database of the services"`
 	SQLite          SQLite        `yaml:"sqlite"`
 	Postgres        Postgres      `yaml:"postgres"`
-	InboxRetention  time.Duration `yaml:"inbox_retention" default:"720h" doc:"how long handled events are remembered, so that their duplicates are recognised"`
-	OutboxRetention time.Duration `yaml:"outbox_retention" default:"contract" zero:"contract" doc:"how long published events stay recorded; contract (zero): as long as each event's contract says"`
-	PruneInterval   time.Duration `yaml:"prune_interval" default:"1m" doc:"pause between two rounds of pruning"`
+	InboxRetention  time.Duration `yaml:"inbox_retention" doc:"how long handled events are remembered, so that their duplicates are recognised"`
+	OutboxRetention time.Duration `yaml:"outbox_retention" zero:"contract" doc:"how long published events stay recorded; contract (zero): as long as each event's contract says"`
+	PruneInterval   time.Duration `yaml:"prune_interval" doc:"pause between two rounds of pruning"`
 }
 
 // SQLite keeps one file per service.
 type SQLite struct {
-	Dir string `yaml:"dir" default:"./data" flag:"data-dir" doc:"folder of the database files, one per service; made if missing"`
+	Dir string `yaml:"dir" required:"true" flag:"data-dir" doc:"folder of the database files, one per service; made if missing"`
 }
 
 // Postgres keeps one schema per service.
 type Postgres struct {
 	URL      string `yaml:"url" doc:"database of the services, postgres://user@host:5432/name"`
 	Password string `yaml:"password" secret:"true" doc:"password for store.postgres.url"`
-	Migrate  string `yaml:"migrate" default:"check" oneof:"check apply" doc:"what a start does about missing migrations: refuse, or apply them"`
+	Migrate  string `yaml:"migrate" oneof:"check apply" doc:"what a start does about missing migrations: refuse, or apply them"`
 }
 
 // HTTP is the server of the API.
 type HTTP struct {
-	Listen  string              `yaml:"listen" default:"127.0.0.1:8080" flag:"listen" doc:"address that the API listens on, host:port; port 0 picks a free one"`
-	MaxBody Size                `yaml:"max_body" default:"1MiB" min:"1024" doc:"largest request body"`
-	Auth    Auth                `yaml:"auth" default:"none" zero:"none" doc:"who may call the API: none (loopback only), or tokens_file"`
+	Listen  string              `yaml:"listen" required:"true" flag:"listen" doc:"address that the API listens on, host:port; port 0 picks a free one"`
+	MaxBody int64               `yaml:"max_body" min:"1024" doc:"largest request body, in bytes"`
+	Auth    Auth                `yaml:"auth" zero:"none" doc:"who may call the API: none (loopback only), or tokens_file"`
 	Peers   map[string][]string `yaml:"peers" doc:"base URLs of the processes that run the other services"`
 }
 
@@ -129,26 +130,26 @@ func (a Auth) None() bool { return a == Auth{} }
 
 // Router says how events are handled. It holds for every consumer.
 type Router struct {
-	KeysInFlight   int           `yaml:"keys_in_flight" default:"512" min:"1" doc:"ordering keys that a consumer handles at the same time"`
-	AttemptTimeout time.Duration `yaml:"attempt_timeout" default:"30s" doc:"how long one attempt at an event may take"`
+	KeysInFlight   int           `yaml:"keys_in_flight" min:"1" doc:"ordering keys that a consumer handles at the same time"`
+	AttemptTimeout time.Duration `yaml:"attempt_timeout" doc:"how long one attempt at an event may take"`
 	Retry          Retry         `yaml:"retry"`
-	OnFailure      string        `yaml:"on_failure" default:"hold" oneof:"hold release" doc:"what happens to later events of a failed event's key: they wait, or go on"`
-	FollowsTimeout time.Duration `yaml:"follows_timeout" default:"10m" doc:"how long an event waits for its declared predecessor before it is a dead letter"`
-	WaitingLimit   int           `yaml:"waiting_limit" default:"10000" min:"1" doc:"waiting events of a consumer at which its intake stops"`
+	OnFailure      string        `yaml:"on_failure" oneof:"hold release" doc:"what happens to later events of a failed event's key: they wait, or go on"`
+	FollowsTimeout time.Duration `yaml:"follows_timeout" doc:"how long an event waits for its declared predecessor before it is a dead letter"`
+	WaitingLimit   int           `yaml:"waiting_limit" min:"1" doc:"waiting events of a consumer at which its intake stops"`
 }
 
 // Retry says how often a failing event is tried again before it becomes a dead letter.
 type Retry struct {
-	Immediate int             `yaml:"immediate" default:"3" min:"0" doc:"retries at once, by the same worker"`
-	Delayed   []time.Duration `yaml:"delayed" default:"10s,1m,10m" doc:"delays of the later retries, which hold no worker"`
+	Immediate int             `yaml:"immediate" min:"0" doc:"retries at once, by the same worker"`
+	Delayed   []time.Duration `yaml:"delayed" doc:"delays of the later retries, which hold no worker"`
 }
 
 // Domain holds the business rules that an operator may set.
 type Domain struct {
-	ReservationTTL   time.Duration `yaml:"reservation_ttl" default:"15m" doc:"how long reserved stock is kept for an order that is not validated"`
-	DefaultLocation  string        `yaml:"default_location" default:"warehouse_main" doc:"location of stock when none is named"`
-	DefaultThreshold int           `yaml:"default_threshold" default:"10" min:"0" doc:"available stock that raises the first low stock alert"`
-	BlockedCustomers []string      `yaml:"blocked_customers" default:"cust_blocked" doc:"customers whose orders are cancelled"`
+	ReservationTTL   time.Duration `yaml:"reservation_ttl" doc:"how long reserved stock is kept for an order that is not validated"`
+	DefaultLocation  string        `yaml:"default_location" required:"true" doc:"location of stock when none is named"`
+	DefaultThreshold int           `yaml:"default_threshold" min:"0" doc:"available stock that raises the first low stock alert"`
+	BlockedCustomers []string      `yaml:"blocked_customers" doc:"customers whose orders are cancelled"`
 }
 
 // Providers are the simulated parties outside the platform.
@@ -159,29 +160,26 @@ type Providers struct {
 
 // Provider is one simulated party outside.
 type Provider struct {
-	Delay       time.Duration `yaml:"delay" default:"0s" min:"0" doc:"how long an answer takes"`
-	FailureRate float64       `yaml:"failure_rate" default:"0" min:"0" max:"1" doc:"share of requests that it refuses, 0 to 1"`
-	Seed        int64         `yaml:"seed" default:"1" doc:"seed of what it refuses; the same seed refuses the same requests"`
+	Delay       time.Duration `yaml:"delay" min:"0" doc:"how long an answer takes"`
+	FailureRate float64       `yaml:"failure_rate" min:"0" max:"1" doc:"share of requests that it refuses, 0 to 1"`
+	Seed        int64         `yaml:"seed" doc:"seed of what it refuses; the same seed refuses the same requests"`
 }
 
 // Tracing exports OpenTelemetry spans.
 type Tracing struct {
 	Endpoint    string  `yaml:"endpoint" doc:"host:port of an OTLP/HTTP collector; empty: off"`
-	Insecure    bool    `yaml:"insecure" default:"false" doc:"speaks to the collector without TLS"`
-	SampleRatio float64 `yaml:"sample_ratio" default:"1" min:"0" max:"1" doc:"share of new traces that are recorded, 0 to 1"`
+	Insecure    bool    `yaml:"insecure" doc:"speaks to the collector without TLS"`
+	SampleRatio float64 `yaml:"sample_ratio" min:"0" max:"1" doc:"share of new traces that are recorded, 0 to 1"`
 }
 
 // Log says what is logged to stderr, and how.
 type Log struct {
-	Level  string `yaml:"level" default:"info" flag:"log-level" oneof:"debug info warn error" doc:"lowest level that is logged"`
-	Format string `yaml:"format" default:"auto" flag:"log-format" oneof:"auto text json" doc:"auto: text on a terminal, JSON elsewhere"`
+	Level  string `yaml:"level" flag:"log-level" oneof:"debug info warn error" doc:"lowest level that is logged"`
+	Format string `yaml:"format" flag:"log-format" oneof:"auto text json" doc:"auto: text on a terminal, JSON elsewhere"`
 }
 
 // Debug opens what a production process keeps shut.
 type Debug struct {
-	Failpoints bool `yaml:"failpoints" default:"false" doc:"lets VISCOUNT_FAILPOINTS break the process on purpose"`
-	Pprof      bool `yaml:"pprof" default:"false" doc:"serves profiles of the running process under /debug/pprof"`
+	Failpoints bool `yaml:"failpoints" doc:"lets VISCOUNT_FAILPOINTS break the process on purpose"`
+	Pprof      bool `yaml:"pprof" doc:"serves profiles of the running process under /debug/pprof"`
 }
-
-// Size is a number of bytes; its text is a whole number with an optional unit B, KiB, MiB or GiB.
-type Size int64
