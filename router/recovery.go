@@ -60,7 +60,7 @@ func (s *Service) recovery(ctx context.Context) {
 		if next.IsZero() || pause > recoveryIdle {
 			pause = recoveryIdle
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "recovering parked events; trying again", "error", err)
 			pause = time.Second
 		}

@@ -17,11 +17,17 @@ type member struct {
 	done   chan error // buffered: the committer never waits for a caller
 }
 
+const (
+	busyFor   = 5 * time.Millisecond
+	lingerFor = 1500 * time.Microsecond
+)
+
 // committer owns the writing connection: it runs queued members as savepoints of one transaction and answers them after the
 // flush. While one group is flushed the next one gathers, so that load makes groups and an idle database answers at once.
 type committer struct {
 	store *Store
 	conn  *connection
+	ended time.Time   // when the last group was flushed
 	work  chan func() // to the worker that runs members; replaced when one is abandoned
 }
 
@@ -61,10 +67,29 @@ func (c *committer) gather() ([]*member, bool) {
 		case m := <-c.store.queue:
 			group = append(group, m)
 		default:
-			return group, true
+			return c.linger(group), true
 		}
 	}
 	return group, true
+}
+
+// linger lets a small group grow for a moment while the database is busy: a flush costs as much for one member as for many.
+// When it was idle before, the first member does not wait.
+func (c *committer) linger(group []*member) []*member {
+	if time.Since(c.ended) > busyFor {
+		return group
+	}
+	moment := time.NewTimer(lingerFor)
+	defer moment.Stop()
+	for len(group) < c.store.groupSize {
+		select {
+		case m := <-c.store.queue:
+			group = append(group, m)
+		case <-moment.C:
+			return group
+		}
+	}
+	return group
 }
 
 // commit runs the group; a group that is lost as a whole (disk, deadlock) is run again member by member, which counts
@@ -126,6 +151,7 @@ func (c *committer) attempt(group []*member) (err error) {
 	}
 	c.store.relay.marks.written(marks)
 	c.store.noteCommit(len(group))
+	c.ended = time.Now()
 	c.after(survivors, rows)
 	return nil
 }

@@ -146,7 +146,10 @@ type ParkedCount struct {
 // NextParked is when the next parked event comes due; found is false when none waits for a time.
 func NextParked(ctx context.Context, r Reader) (at time.Time, found bool, err error) {
 	us, found, err := One(ctx, r, scanInt, "SELECT due FROM parked WHERE due IS NOT NULL ORDER BY due LIMIT 1")
-	return Time(us), found, err
+	if found {
+		at = Time(us)
+	}
+	return at, found, err
 }
 
 // ParkedRows tells how many events are parked, as far as this process knows: never too few.
