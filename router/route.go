@@ -34,6 +34,21 @@ type Consumer struct {
 	Jobs       []Job
 }
 
+// Part is a Route or a Job.
+type Part interface{ join(c *Consumer) }
+
+func (r Route) join(c *Consumer) { c.Routes = append(c.Routes, r) }
+func (j Job) join(c *Consumer)   { c.Jobs = append(c.Jobs, j) }
+
+// Assemble makes a consumer from routes and jobs in any order.
+func Assemble(name string, migrations fs.FS, parts ...Part) Consumer {
+	c := Consumer{Name: name, Migrations: migrations}
+	for _, part := range parts {
+		part.join(&c)
+	}
+	return c
+}
+
 // SourceService is the source_service of the consumer's own events.
 func (c Consumer) SourceService() string {
 	if c.Source != "" {

@@ -162,3 +162,8 @@ func (s *Store) countParked(ctx context.Context) error {
 		return err
 	})
 }
+
+// DeadLetters reads the dead letters of one event.
+func DeadLetters(ctx context.Context, r Reader, eventID uuid.UUID) ([]Parked, error) {
+	return All(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE event_id = $1 AND state = $2 ORDER BY id", idBytes(eventID), Dead)
+}

@@ -25,7 +25,7 @@ const (
 // Options describe one service's database.
 type Options struct {
 	Service    string            // the service's name: the file's or schema's, and the consumer's
-	Source     string            // source_service of the events emitted here
+	Source     string            // source_service of the events emitted here; empty for any, as in tests of one service
 	Dir        string            // SQLite: the folder of {service}.db
 	Catalogue  *events.Catalogue // contracts of what may be published
 	Migrations fs.FS             // the service's own tables; nil if it has none

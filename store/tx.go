@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -191,7 +192,7 @@ func (t *Tx) emit(origin Origin, p events.Payload) error {
 		origin.CorrelationID = id.String() // the first event of a chain names it
 	}
 	env := events.Envelope{
-		EventID: id, CorrelationID: origin.CorrelationID, Timestamp: t.now, SourceService: t.store.source,
+		EventID: id, CorrelationID: origin.CorrelationID, Timestamp: t.now, SourceService: cmp.Or(t.store.source, contract.Publisher),
 		EventVersion: contract.Version, EventType: contract.Type,
 	}
 	raw, err := events.Encode(env, p)

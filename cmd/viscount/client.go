@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// client talks to a server on behalf of a command.
+type client struct {
+	base, token string
+	http        *http.Client
+}
+
+func (g *globals) client() *client {
+	return &client{base: g.URL, token: g.Token, http: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// get reads JSON into answer; a refusal is an error that says what the server said.
+func (c *client) get(ctx context.Context, path string, answer any) error {
+	response, err := c.do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return err
+	}
+	return read(response, answer)
+}
+
+// post sends a body and reads JSON into answer.
+func (c *client) post(ctx context.Context, path, contentType string, body []byte, answer any) error {
+	response, err := c.do(ctx, http.MethodPost, path, contentType, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return read(response, answer)
+}
+
+func (c *client) do(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("--url %q: %w", c.base, err)}
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, no(fmt.Errorf("no answer from %s: %w (is it running? viscount serve, or name another server with --url)", c.base, err))
+	}
+	return response, nil
+}
+
+// apiProblem is a server's refusal.
+type apiProblem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Index  *int   `json:"index"`
+		Path   string `json:"path"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	} `json:"errors"`
+}
+
+func (p *apiProblem) Error() string {
+	lines := []string{fmt.Sprintf("refused (%d %s): %s", p.Status, p.Code, p.Detail)}
+	for _, e := range p.Errors {
+		where := e.Path
+		if e.Index != nil {
+			where = fmt.Sprintf("event %d %s", *e.Index, e.Path)
+		}
+		lines = append(lines, fmt.Sprintf("  %s: %s: %s", where, e.Code, e.Detail))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func read(response *http.Response, answer any) (err error) {
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return no(fmt.Errorf("reading the answer: %w", err))
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		var p apiProblem
+		if json.Unmarshal(raw, &p) != nil || p.Code == "" {
+			p = apiProblem{Status: response.StatusCode, Code: "http", Detail: strings.TrimSpace(string(raw))}
+		}
+		return no(&p)
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return no(fmt.Errorf("the answer is none of a viscount server: %w", err))
+	}
+	return nil
+}
+
+// printJSON writes a value for programs: indented, keys in a fixed order.
+func printJSON(out io.Writer, value any) error {
+	raw, err := json.Marshal(value, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, string(raw))
+	return err
+}

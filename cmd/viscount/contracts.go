@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/first-viscount/viscount/events"
+)
+
+func newContractsCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "contracts", Short: "The events that services agree on"}
+	cmd.AddCommand(&cobra.Command{
+		Use: "list", Short: "List every contract", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listContracts(cmd, g) },
+	}, &cobra.Command{
+		Use: "show TYPE", Short: "Show one contract with its fields", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return showContract(cmd, g, args[0]) },
+	})
+	return cmd
+}
+
+// contractRow is a contract for programs.
+type contractRow struct {
+	Type      string         `json:"type"`
+	Version   string         `json:"version"`
+	Topic     string         `json:"topic"`
+	Key       string         `json:"key"`
+	Publisher string         `json:"publisher"`
+	Consumers []string       `json:"consumers"`
+	Follows   []string       `json:"follows"`
+	Retention string         `json:"retention"`
+	Purpose   string         `json:"purpose"`
+	When      string         `json:"when_published"`
+	Addition  bool           `json:"addition"`
+	Fields    []events.Field `json:"fields,omitzero"`
+}
+
+func rowOf(d *events.Definition) contractRow {
+	k := d.Contract
+	row := contractRow{
+		Type: k.Type, Version: k.Version, Topic: k.Topic(), Key: strings.ReplaceAll(k.Key, "|", " or "), Publisher: k.Publisher, Consumers: k.Consumers,
+		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
+	}
+	if k.Retention != events.Unlimited {
+		row.Retention = fmt.Sprintf("%d days", k.Retention/events.Day)
+	}
+	return row
+}
+
+func listContracts(cmd *cobra.Command, g *globals) error {
+	var rows []contractRow
+	for _, d := range events.Platform().All() {
+		rows = append(rows, rowOf(d))
+	}
+	if g.Output == "json" {
+		return printJSON(cmd.OutOrStdout(), rows)
+	}
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TYPE\tPUBLISHER\tCONSUMERS\tKEY\tRETENTION\t")
+	for _, r := range rows {
+		note := ""
+		if r.Addition {
+			note = "addition"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Type, r.Publisher, strings.Join(r.Consumers, " "), r.Key, r.Retention, note)
+	}
+	return table.Flush()
+}
+
+func showContract(cmd *cobra.Command, g *globals, eventType string) error {
+	d, known := events.Platform().Lookup(eventType)
+	if !known {
+		return no(fmt.Errorf("no contract is named %q; see viscount contracts list", eventType))
+	}
+	row := rowOf(d)
+	row.Fields = d.Fields()
+	if g.Output == "json" {
+		return printJSON(cmd.OutOrStdout(), row)
+	}
+	out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	origin := "contract document"
+	if row.Addition {
+		origin = "addition to the contract document"
+	}
+	for _, pair := range [][2]string{
+		{"type", row.Type}, {"version", row.Version}, {"topic", row.Topic}, {"key", row.Key}, {"publisher", row.Publisher}, {"consumers", strings.Join(row.Consumers, ", ")},
+		{"follows", strings.Join(row.Follows, ", ")}, {"retention", row.Retention}, {"purpose", row.Purpose}, {"when", row.When}, {"origin", origin},
+	} {
+		if pair[1] != "" {
+			fmt.Fprintf(out, "%s\t%s\n", pair[0], pair[1])
+		}
+	}
+	fmt.Fprintln(out, "\nFIELD\tTYPE\t")
+	for _, f := range row.Fields {
+		var notes []string
+		if f.Optional {
+			notes = append(notes, "optional")
+		}
+		if f.Personal {
+			notes = append(notes, "personal data")
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\n", strings.ReplaceAll(f.Path, "/", "."), f.Kind, strings.Join(notes, ", "))
+	}
+	return out.Flush()
+}

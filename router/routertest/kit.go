@@ -1,0 +1,190 @@
+// Package routertest is the kit for handler authors: the production chain on a real database in a temporary folder, a clock
+// that is moved by hand, and no broker. A test takes milliseconds.
+package routertest
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+)
+
+// Kit is one service under test.
+type Kit struct {
+	t         testing.TB
+	service   *router.Service
+	store     *store.Store
+	now       time.Time
+	received  []delivery // every event so far, for WantIdempotent
+	last      delivery
+	mark      int64 // outbox row before the last action
+	sequences map[string]int64
+}
+
+// delivery is an event as it was received, to be received again.
+type delivery struct {
+	id       uuid.UUID
+	topic    string
+	raw      []byte
+	metadata message.Metadata
+}
+
+// Start is the kit's first time.
+var start = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+
+// New makes a kit for handlers and jobs of one service on its own tables. A failing handler is a dead letter at once: retries
+// are the chain's business and tested there.
+func New(t testing.TB, migrations fs.FS, parts ...router.Part) *Kit {
+	t.Helper()
+	return NewWith(t, events.Platform(), router.Settings{}, migrations, parts...)
+}
+
+// NewWith is New with other contracts and settings.
+func NewWith(t testing.TB, catalogue *events.Catalogue, settings router.Settings, migrations fs.FS, parts ...router.Part) *Kit {
+	t.Helper()
+	k := &Kit{t: t, now: start, sequences: map[string]int64{}}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	var err error
+	k.store, err = store.Open(t.Context(), store.Options{
+		Service: "test", Dir: t.TempDir(), Catalogue: catalogue, Migrations: migrations, Logger: log, Clock: func() time.Time { return k.now },
+	})
+	k.must(err, "opening the database")
+	t.Cleanup(func() { k.must(k.store.Close(), "closing the database") })
+	k.service, err = router.NewService(t.Context(), router.Assemble("test", migrations, parts...), k.store, router.Options{Settings: settings, Logger: log})
+	k.must(err, "making the service")
+	return k
+}
+
+func (k *Kit) must(err error, doing string) {
+	k.t.Helper()
+	if err != nil {
+		k.t.Fatalf("%s: %v", doing, err)
+	}
+}
+
+// Now is the kit's time, which every handler sees.
+func (k *Kit) Now() time.Time { return k.now }
+
+// Do runs a command in a transaction, as the API does.
+func (k *Kit) Do(fn func(ctx context.Context, tx *store.Tx) error) {
+	k.t.Helper()
+	k.must(k.Try(fn), "the command")
+}
+
+// Try is Do for commands that are expected to fail.
+func (k *Kit) Try(fn func(ctx context.Context, tx *store.Tx) error) error {
+	k.t.Helper()
+	k.begin()
+	err := k.store.Do(store.WithOrigin(k.t.Context(), store.Origin{CorrelationID: "request"}), fn)
+	k.quiet()
+	return err
+}
+
+// View runs a query.
+func (k *Kit) View(fn func(ctx context.Context, r store.Reader) error) {
+	k.t.Helper()
+	k.must(k.store.View(k.t.Context(), fn), "the query")
+}
+
+// Receive handles an event as it comes from its publisher, numbered per key, and answers its id.
+func (k *Kit) Receive(p events.Payload) uuid.UUID {
+	k.t.Helper()
+	contract, key := p.Contract(), events.KeyOf(p)
+	k.sequences[contract.Publisher+"/"+key]++
+	return k.receive(p, k.sequences[contract.Publisher+"/"+key], k.now)
+}
+
+// ReceiveForeign handles an event from a source that sends no sequence, written at the given time.
+func (k *Kit) ReceiveForeign(p events.Payload, at time.Time) uuid.UUID {
+	k.t.Helper()
+	return k.receive(p, 0, at)
+}
+
+func (k *Kit) receive(p events.Payload, sequence int64, at time.Time) uuid.UUID {
+	k.t.Helper()
+	contract := p.Contract()
+	id := uuid.Must(uuid.NewV7())
+	raw, err := events.Encode(events.Envelope{
+		EventID: id, CorrelationID: "about_" + events.KeyOf(p), Timestamp: at, SourceService: contract.Publisher, EventVersion: contract.Version, EventType: contract.Type,
+	}, p)
+	k.must(err, "writing the event")
+	metadata := message.Metadata{router.MetaEventID: id.String()}
+	if sequence > 0 {
+		metadata[router.MetaSequence] = strconv.FormatInt(sequence, 10)
+	}
+	k.ReceiveRaw(contract.Topic(), id, raw, metadata)
+	return id
+}
+
+// ReceiveRaw handles any bytes on a topic, well-formed or not; id is the event's, for the Want functions.
+func (k *Kit) ReceiveRaw(topic string, id uuid.UUID, raw []byte, metadata message.Metadata) {
+	k.t.Helper()
+	k.last = delivery{id: id, topic: topic, raw: raw, metadata: metadata}
+	k.received = append(k.received, k.last)
+	k.begin()
+	k.deliver(k.last)
+	k.quiet()
+}
+
+func (k *Kit) deliver(d delivery) {
+	k.t.Helper()
+	msg := message.NewMessage(d.id.String(), d.raw)
+	for name, value := range d.metadata {
+		msg.Metadata.Set(name, value)
+	}
+	k.must(k.service.Deliver(k.t.Context(), d.topic, msg), "delivering")
+}
+
+// Advance moves the clock and runs what comes due on the way: jobs, retries, waits.
+func (k *Kit) Advance(d time.Duration) {
+	k.t.Helper()
+	k.begin()
+	k.now = k.now.Add(d)
+	k.quiet()
+}
+
+// begin marks where the events of the next action start.
+func (k *Kit) begin() {
+	k.t.Helper()
+	k.View(func(ctx context.Context, r store.Reader) (err error) {
+		k.mark, err = store.LastRow(ctx, r)
+		return err
+	})
+}
+
+// quiet runs jobs and parked events until nothing is due.
+func (k *Kit) quiet() {
+	k.t.Helper()
+	for ran := 1; ran > 0; {
+		_, err := k.service.Recover(k.t.Context())
+		k.must(err, "recovering parked events")
+		ran, err = k.service.RunDueJobs(k.t.Context())
+		k.must(err, "running jobs")
+	}
+}
+
+// WantIdempotent receives every event again, twice and shuffled: no row and no event may differ.
+func (k *Kit) WantIdempotent() {
+	k.t.Helper()
+	before := k.dump()
+	again := append(append([]delivery(nil), k.received...), k.received...)
+	seed := rand.Uint64()
+	k.t.Logf("shuffled with seed %d", seed)
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+	for _, d := range again {
+		k.deliver(d)
+	}
+	k.quiet()
+	k.wantSame(before, k.dump())
+}
