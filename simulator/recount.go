@@ -1,0 +1,251 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/first-viscount/viscount/events"
+)
+
+// The API's raw facts, as far as they are recounted.
+type orderFacts struct {
+	OrderID  string       `json:"order_id"`
+	Status   string       `json:"status"`
+	Settled  bool         `json:"settled"`
+	Total    events.Money `json:"total_amount"`
+	Final    events.Money `json:"final_amount"`
+	Refunded events.Money `json:"refunded_amount"`
+	Reason   string       `json:"cancellation_reason"`
+	Items    []struct {
+		ProductID  string       `json:"product_id"`
+		Quantity   int64        `json:"quantity"`
+		UnitPrice  events.Money `json:"unit_price"`
+		TotalPrice events.Money `json:"total_price"`
+	} `json:"items"`
+	History []struct {
+		Status string `json:"status"`
+	} `json:"history"`
+}
+
+type paymentFacts struct {
+	Status   string       `json:"status"`
+	Captured events.Money `json:"captured"`
+	Refunded events.Money `json:"refunded"`
+}
+
+type fulfillmentFacts struct {
+	Status string `json:"status"`
+}
+
+type reservationFacts struct {
+	ProductID string `json:"product_id"`
+	Quantity  int64  `json:"quantity"`
+	Status    string `json:"status"`
+}
+
+type traceEvent struct {
+	EventID    string `json:"event_id"`
+	EventType  string `json:"event_type"`
+	Key        string `json:"key"`
+	Deliveries []struct {
+		Service string `json:"service"`
+		State   string `json:"state"`
+	} `json:"deliveries"`
+	Children []traceEvent `json:"children"`
+}
+
+type traceFacts struct {
+	Events  []traceEvent `json:"events"`
+	Awaited []struct {
+		Service   string `json:"service"`
+		EventType string `json:"event_type"`
+		Reason    string `json:"reason"`
+	} `json:"awaited"`
+}
+
+type locationFacts struct {
+	LocationID string `json:"location_id"`
+	Adjusted   int64  `json:"adjusted"`
+	Shipped    int64  `json:"shipped"`
+	OnHand     int64  `json:"on_hand"`
+	Reserved   int64  `json:"reserved"`
+	Available  int64  `json:"available"`
+}
+
+// facts are everything that the API says about one order.
+type facts struct {
+	plan         *order
+	found        bool
+	order        orderFacts
+	payments     []paymentFacts
+	fulfillments []fulfillmentFacts
+	reservations []reservationFacts
+	trace        traceFacts
+}
+
+type items[T any] struct {
+	Items []T `json:"items"`
+}
+
+func (r *run) factsOf(ctx context.Context, o *order) (f facts, err error) {
+	f.plan = o
+	err = r.http.get(ctx, "/orders/"+o.id, &f.order)
+	if refusedWith(err, "not_found") {
+		return f, nil
+	}
+	f.found = true
+	if err == nil {
+		var list items[paymentFacts]
+		err = r.http.get(ctx, "/payments?order_id="+o.id, &list)
+		f.payments = list.Items
+	}
+	if err == nil {
+		var list items[fulfillmentFacts]
+		err = r.http.get(ctx, "/fulfillments?order_id="+o.id, &list)
+		f.fulfillments = list.Items
+	}
+	if err == nil {
+		var list items[reservationFacts]
+		err = r.http.get(ctx, "/inventory/reservations?order_id="+o.id, &list)
+		f.reservations = list.Items
+	}
+	if err == nil {
+		err = r.http.get(ctx, "/trace/"+o.id, &f.trace)
+	}
+	return f, err
+}
+
+// recount asks for every fact of the run and judges the invariants.
+func (r *run) recount(ctx context.Context, before platformFacts, took time.Duration) (*Report, error) {
+	after, err := r.http.platform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.quiesce(ctx); err != nil {
+		return nil, err
+	}
+	r.progress.Phase("recount", len(r.orders))
+	defer r.progress.Done()
+	b := newBooks(r)
+	var mu sync.Mutex
+	err = each(ctx, r.orders, askers, func(ctx context.Context, o *order) error {
+		f, err := r.factsOf(ctx, o)
+		if err != nil {
+			return fmt.Errorf("recounting %s: %w", o.id, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		b.order(f)
+		r.progress.Add(1)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, r.shop.products, askers, func(ctx context.Context, p *product) error {
+		var stock struct {
+			Locations []locationFacts `json:"locations"`
+		}
+		if err := r.http.get(ctx, "/inventory/"+p.id, &stock); err != nil {
+			return fmt.Errorf("recounting %s: %w", p.id, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		b.stock(p, stock.Locations)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	last, err := r.http.platform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.rule("no dead letter").check(last.dead == before.dead, "the platform has %d dead letters, it had %d before", last.dead, before.dead)
+	return r.report(b, before, after, took), nil
+}
+
+// quiesce waits until nothing of the run is on its way any more: the last shipments and releases follow the settled orders.
+func (r *run) quiesce(ctx context.Context) error {
+	deadline := time.Now().Add(r.SettleTimeout)
+	for calm := 0; calm < 2 && time.Now().Before(deadline); {
+		var status struct {
+			Services []struct {
+				Pending  int64 `json:"outbox_pending"`
+				InFlight int64 `json:"in_flight"`
+			} `json:"services"`
+		}
+		if err := r.http.get(ctx, "/status", &status); err != nil {
+			return err
+		}
+		calm++
+		for _, s := range status.Services {
+			if s.Pending+s.InFlight > 0 {
+				calm = 0
+			}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (r *run) report(b *books, before, after platformFacts, took time.Duration) *Report {
+	var latencies []float64
+	for _, o := range r.orders {
+		if !o.settled.IsZero() {
+			latencies = append(latencies, float64(o.settled.Sub(o.posted))/float64(time.Millisecond))
+		}
+	}
+	slices.Sort(latencies)
+	report := &Report{
+		Orders: len(r.orders), Seed: r.Seed, RunID: r.id, Duration: took.Seconds(), OrdersPerSecond: float64(len(r.orders)) / took.Seconds(),
+		Latency:  Latency{P50: percentile(latencies, 50), P95: percentile(latencies, 95), P99: percentile(latencies, 99)},
+		Outcomes: b.outcomes, Invariants: b.invariants(), DuplicatesAbsorbed: after.duplicates - before.duplicates, DeadLetters: after.dead,
+		Refused: int(r.refused.Load()), Reasons: b.reasons,
+	}
+	if after.commits > before.commits {
+		report.CommitsPerOrder = (after.commits - before.commits) / float64(len(r.orders))
+	}
+	return report
+}
+
+// percentile is the nearest-rank percentile of sorted values.
+func percentile(sorted []float64, p int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max((len(sorted)*p+99)/100-1, 0)]
+}
+
+// rule collects what breaks one invariant.
+type rule struct {
+	name    string
+	checked int
+	broken  []string
+}
+
+func (r *rule) check(held bool, format string, args ...any) {
+	r.checked++
+	if !held {
+		r.broken = append(r.broken, fmt.Sprintf(format, args...))
+	}
+}
+
+const shown = 3 // offenders named in a detail
+
+func (r *rule) invariant() Invariant {
+	i := Invariant{Name: r.name, Held: len(r.broken) == 0, Detail: fmt.Sprintf("%d checked", r.checked)}
+	if !i.Held {
+		slices.Sort(r.broken)
+		i.Detail = fmt.Sprintf("%d of %d broken: %s", len(r.broken), r.checked, strings.Join(r.broken[:min(shown, len(r.broken))], "; "))
+	}
+	return i
+}
