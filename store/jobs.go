@@ -91,6 +91,14 @@ func (s *Store) Lease(ctx context.Context, limit int, hold time.Duration) (jobs 
 	return jobs, err
 }
 
+// freeLeases makes the jobs due that a process ran when it died. Only the sole owner of a database may say so.
+func (s *Store) freeLeases(ctx context.Context) error {
+	return s.Do(ctx, func(ctx context.Context, tx *Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE jobs SET due = $1, lease = NULL WHERE lease IS NOT NULL AND state = $2", micros(tx.now), jobReady)
+		return err
+	})
+}
+
 func scanJob(s Scanner) (j JobRow, err error) {
 	var due int64
 	err = s.Scan(&j.ID, &j.Kind, &j.Name, &j.Key, &due, &j.Attempts, &j.Origin.CorrelationID, &j.Origin.CausationID, &j.TraceParent, &j.TraceState, &j.Payload)

@@ -91,6 +91,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.relay = newRelay(s)
 	s.jobs.wake = make(chan struct{}, 1)
 	go (&committer{store: s, conn: s.conn}).run()
+	if err := s.freeLeases(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

@@ -1,0 +1,63 @@
+# The commands of this repository. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+BINARY := bin/viscount
+TOOLS := $(CURDIR)/bin/tools
+LINT_VERSION := v2.15.0
+LINT := $(TOOLS)/golangci-lint-$(LINT_VERSION)
+
+# The race detector needs a C compiler; without one the tests run all the same, and say so.
+CC_FOUND := $(shell command -v gcc || command -v clang || command -v cc)
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/viscount
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BINARY) ./cmd/viscount
+
+.PHONY: run
+run: build ## run the platform on http://127.0.0.1:8080 (ARGS="--listen …" for more)
+	$(BINARY) serve $(ARGS)
+
+.PHONY: test
+test: ## run the tests (with the race detector where a C compiler is found)
+ifeq ($(CC_FOUND),)
+	@if [ "$(REQUIRE_RACE)" = 1 ]; then echo "no C compiler found: the race detector, which is required here, cannot run" >&2; exit 1; fi
+	@echo "no C compiler found: testing without the race detector"
+	go test -shuffle=on -timeout 15m ./...
+else
+	@echo "testing with the race detector ($(CC_FOUND))"
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
+endif
+
+.PHONY: soak
+soak: build ## 200,000 orders: memory stays flat, retention prunes (about 10 minutes)
+	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: $(LINT) ## check style and the import rules of every folder
+	$(LINT) run
+
+$(LINT):
+	GOBIN=$(TOOLS) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $(LINT)
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: tidy
+tidy: ## tidy go.mod and go.sum
+	go mod tidy
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,87 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/simulator"
+)
+
+// work is what a server has in hand: events committed and not taken by every consumer, and messages in the chain.
+func (p *process) work() (n int64, err error) {
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url()+"/api/v1/status", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	var status struct {
+		Services []struct {
+			Pending  int64 `json:"outbox_pending"`
+			InFlight int64 `json:"in_flight"`
+		} `json:"services"`
+	}
+	err = json.NewDecoder(response.Body).Decode(&status)
+	for _, s := range status.Services {
+		n += s.Pending + s.InFlight
+	}
+	return n, err
+}
+
+// TestKilledServersLoseAndDoubleNothing ends the server like a power cut while it works, five times in the middle of 2,000
+// orders. Nothing accepted may be lost, nothing may happen twice, and redelivered events must have been absorbed.
+func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
+	const orders, kills = 2000, 5
+	p := newProcess(t)
+	p.start()
+	type outcome struct {
+		report *simulator.Report
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.url(), Orders: orders, Rate: 250, Seed: 7, Products: 60, SettleTimeout: time.Minute})
+		ended <- outcome{report, err}
+	}()
+	for kill := range kills {
+		inHand := p.waitForWork(t, time.Second, 20)
+		p.kill()
+		t.Logf("kill %d with %d events in hand", kill+1, inHand)
+		p.start()
+	}
+	select {
+	case o := <-ended:
+		require.NoError(t, o.err)
+		for _, i := range o.report.Invariants {
+			assert.True(t, i.Held, "%s: %s", i.Name, i.Detail)
+		}
+		require.Positive(t, o.report.DuplicatesAbsorbed, "no event was delivered again: the kills hit nothing")
+		t.Logf("%d orders, %d kills, 0 lost, 0 doubled, %d duplicates absorbed, outcomes %+v", orders, kills, o.report.DuplicatesAbsorbed, o.report.Outcomes)
+	case <-time.After(4 * time.Minute):
+		t.Fatal("the orders did not end within 4 minutes")
+	}
+	require.NoError(t, p.stop(t.Context()))
+}
+
+// waitForWork lets the server run for a while and then returns at a moment when it has at least n events in hand.
+func (p *process) waitForWork(t *testing.T, run time.Duration, n int64) (inHand int64) {
+	t.Helper()
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		var err error
+		inHand, err = p.work()
+		return err == nil && inHand >= n && time.Since(began) > run
+	}, 30*time.Second, 2*time.Millisecond, "the server never had %d events in hand", n)
+	return inHand
+}
