@@ -65,6 +65,7 @@ type Server struct {
 
 // New prepares the routes.
 func New(o Options) *Server {
+	gin.SetMode(gin.ReleaseMode) // gin's debug mode prints its routes to stdout, which belongs to the commands
 	s := &Server{Options: o, services: map[string]*router.Service{}, engine: gin.New(), running: map[string]bool{}, closed: make(chan struct{})}
 	if s.Logger == nil {
 		s.Logger = slog.Default()

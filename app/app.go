@@ -201,7 +201,7 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 func (a *App) serve(platform api.Platform) error {
 	c := a.options.Config
 	a.api = api.New(api.Options{
-		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.options.Catalogue, MaxBody: int64(c.HTTP.MaxBody), Logger: a.log, Tracers: a.options.Tracers,
+		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.options.Catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
 	})
 	a.server = &http.Server{

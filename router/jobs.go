@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/codes"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/first-viscount/viscount/store"
 )
@@ -23,7 +23,7 @@ func (s *Service) runJobs(ctx context.Context) {
 		return
 	}
 	slots := make(chan struct{}, jobBatch)
-	var running errgroup.Group
+	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
 		pause, err := s.startDue(ctx, slots, &running)
@@ -42,7 +42,7 @@ func (s *Service) runJobs(ctx context.Context) {
 }
 
 // startDue starts what is due, as far as slots are free, and tells how long nothing more will be.
-func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *errgroup.Group) (time.Duration, error) {
+func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *sync.WaitGroup) (time.Duration, error) {
 	for {
 		at, found, err := s.store.NextJob(ctx)
 		if err != nil {
@@ -70,10 +70,9 @@ func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *er
 		}
 		for _, job := range jobs {
 			slots <- struct{}{}
-			running.Go(func() error {
+			running.Go(func() {
 				defer func() { <-slots }()
 				s.runJob(ctx, job)
-				return nil
 			})
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"golang.org/x/sync/errgroup"
 )
 
 // Router runs services on Watermill's message.Router: one consumer handler per service and event type.
@@ -73,10 +73,10 @@ func (r *Router) Start(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for _, s := range r.services {
-		group.Go(func() error { s.recovery(work); return nil })
-		group.Go(func() error { s.runJobs(work); return nil })
+		group.Go(func() { s.recovery(work) })
+		group.Go(func() { s.runJobs(work) })
 	}
 	go func() {
 		defer close(r.idle)

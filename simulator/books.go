@@ -1,8 +1,10 @@
 package simulator
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/first-viscount/viscount/events"
 )
@@ -151,11 +153,17 @@ func (b *books) reserved(f facts, completed bool) {
 	}
 }
 
+// handling is when a consumer handled which event of a key.
+type handling struct {
+	sequence int64
+	at       time.Time
+}
+
 // delivered checks the trace: every event once, every consumer's outcome final, one answer to a cancellation.
 func (b *books) delivered(f facts) {
 	r := b.rule("events: each applied or ignored once by everyone who hears it")
 	r.check(len(f.trace.Awaited) == 0, "%s: %d outcomes are awaited", f.plan.id, len(f.trace.Awaited))
-	seen, types := map[string]bool{}, map[string]int{}
+	seen, types, handled := map[string]bool{}, map[string]int{}, map[string][]handling{}
 	var walk func(list []traceEvent)
 	walk = func(list []traceEvent) {
 		for _, e := range list {
@@ -169,11 +177,18 @@ func (b *books) delivered(f facts) {
 				final := d.State == "applied" || d.State == "ignored" || d.State == "discarded"
 				r.check(final && !services[d.Service], "%s: %s is %s at %s", f.plan.id, e.EventType, d.State, d.Service)
 				services[d.Service] = true
+				line := d.Service + " " + e.EventType + " of " + e.Key
+				handled[line] = append(handled[line], handling{e.Sequence, d.At})
 			}
 			walk(e.Children)
 		}
 	}
 	walk(f.trace.Events)
+	for line, list := range handled {
+		slices.SortFunc(list, func(a, b handling) int { return cmp.Compare(a.sequence, b.sequence) })
+		ordered := slices.IsSortedFunc(list, func(a, b handling) int { return a.at.Compare(b.at) })
+		b.rule("events: in order per key").check(ordered, "%s: %s were not handled in the order of their sequence", f.plan.id, line)
+	}
 	once := b.rule("events: one creation, one end, one answer")
 	once.check(types["order.created"] == 1, "%s has %d order.created", f.plan.id, types["order.created"])
 	for _, eventType := range []string{"order.validated", "order.completed", "order.cancelled", "payment.processed", "payment.failed", "fulfillment.completed"} {

@@ -51,9 +51,11 @@ type traceEvent struct {
 	EventID    string `json:"event_id"`
 	EventType  string `json:"event_type"`
 	Key        string `json:"key"`
+	Sequence   int64  `json:"sequence"`
 	Deliveries []struct {
-		Service string `json:"service"`
-		State   string `json:"state"`
+		Service string    `json:"service"`
+		State   string    `json:"state"`
+		At      time.Time `json:"at"`
 	} `json:"deliveries"`
 	Children []traceEvent `json:"children"`
 }

@@ -162,7 +162,7 @@ func (r *run) simulate(ctx context.Context, before platformFacts) (*Report, erro
 // plan decides what every order will be, from the seed alone.
 func (r *run) plan() {
 	rng := rand.New(rand.NewPCG(r.Seed, 1))
-	for i := range r.Options.Orders {
+	for i := range r.Orders {
 		r.orders = append(r.orders, r.shop.plan(rng, i))
 	}
 }

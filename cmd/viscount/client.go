@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,38 +25,46 @@ func (g *globals) client() *client {
 
 // get reads JSON into answer; a refusal is an error that says what the server said.
 func (c *client) get(ctx context.Context, path string, answer any) error {
-	response, err := c.do(ctx, http.MethodGet, path, "", nil)
+	request, err := c.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}
-	return read(response, answer)
+	return c.exchange(request, answer)
 }
 
 // post sends a body and reads JSON into answer.
 func (c *client) post(ctx context.Context, path, contentType string, body []byte, answer any) error {
-	response, err := c.do(ctx, http.MethodPost, path, contentType, bytes.NewReader(body))
+	request, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	return read(response, answer)
+	request.Header.Set("Content-Type", contentType)
+	return c.exchange(request, answer)
 }
 
-func (c *client) do(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
 	if err != nil {
 		return nil, &exitError{code: exitUsage, err: fmt.Errorf("--url %q: %w", c.base, err)}
 	}
-	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
-	}
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	return request, nil
+}
+
+// exchange sends a request and reads the answer.
+func (c *client) exchange(request *http.Request, answer any) error {
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, no(fmt.Errorf("no answer from %s: %w (is it running? viscount serve, or name another server with --url)", c.base, err))
+		return c.unreachable(err)
 	}
-	return response, nil
+	defer response.Body.Close()
+	return read(response, answer)
+}
+
+func (c *client) unreachable(err error) error {
+	return no(fmt.Errorf("no answer from %s: %w (is it running? viscount serve, or name another server with --url)", c.base, err))
 }
 
 // apiProblem is a server's refusal.
@@ -85,8 +92,7 @@ func (p *apiProblem) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func read(response *http.Response, answer any) (err error) {
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
+func read(response *http.Response, answer any) error {
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		return no(fmt.Errorf("reading the answer: %w", err))

@@ -276,23 +276,20 @@ func newTailCommand(g *globals) *cobra.Command {
 
 // tail follows the stream and, when it breaks, resumes it where it was.
 func tail(ctx context.Context, g *globals, query url.Values, out io.Writer) error {
+	c := g.client()
+	c.http.Timeout = 0
 	last := ""
 	for connected := false; ; {
-		c := g.client()
-		c.http.Timeout = 0
 		if last != "" {
 			query.Set("last_event_id", last)
 		}
-		response, err := c.do(ctx, http.MethodGet, "/events/stream?"+query.Encode(), "", nil)
-		switch {
-		case err == nil && response.StatusCode == http.StatusOK:
-			connected = true
-			if err := copyStream(response.Body, g.Output == "json", out, &last); err != nil {
-				return err
-			}
-		case err == nil:
-			return read(response, new(any))
-		case !connected:
+		request, err := c.request(ctx, http.MethodGet, "/events/stream?"+query.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		stands, err := follow(c, request, g.Output == "json", out, &last)
+		connected = connected || stands
+		if err != nil && !connected {
 			return err
 		}
 		select {
@@ -303,8 +300,20 @@ func tail(ctx context.Context, g *globals, query url.Values, out io.Writer) erro
 	}
 }
 
-func copyStream(body io.ReadCloser, asJSON bool, out io.Writer, last *string) error {
-	defer body.Close()
+// follow prints one connection's events; stands says that it was accepted.
+func follow(c *client, request *http.Request, asJSON bool, out io.Writer, last *string) (stands bool, err error) {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return false, c.unreachable(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return false, read(response, new(any))
+	}
+	return true, copyStream(response.Body, asJSON, out, last)
+}
+
+func copyStream(body io.Reader, asJSON bool, out io.Writer, last *string) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 2*events.MaxSize)
 	for lines.Scan() {

@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/gin-gonic/gin"
 	"github.com/spf13/cobra"
 
 	"github.com/first-viscount/viscount/app"
@@ -66,7 +65,6 @@ func newServeCommand(g *globals) *cobra.Command {
 
 // serve runs until a signal: the first one drains, the second one ends at once.
 func serve(ctx context.Context, c config.Config) error {
-	gin.SetMode(gin.ReleaseMode)
 	log := app.NewLogger(c.Log, os.Stderr)
 	driver, err := transports.Select(c.Transport.Driver)
 	if err != nil {

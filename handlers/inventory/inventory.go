@@ -158,13 +158,12 @@ func (s *Service) ShipOrder(ctx context.Context, tx *store.Tx, e events.Event[ev
 
 // TrackCreated opens a stock record for a new product.
 func (s *Service) TrackCreated(ctx context.Context, tx *store.Tx, e events.Event[events.ProductCreated]) error {
-	at, found, err := findLevel(ctx, tx, e.Data.ProductID, s.DefaultLocation)
+	_, found, err := findLevel(ctx, tx, e.Data.ProductID, s.DefaultLocation)
 	if err != nil {
 		return err
 	}
 	if !found {
-		at = Level{ProductID: e.Data.ProductID, LocationID: s.DefaultLocation, Threshold: s.DefaultThreshold}
-		if err := saveLevel(ctx, tx, at); err != nil {
+		if err := saveLevel(ctx, tx, Level{ProductID: e.Data.ProductID, LocationID: s.DefaultLocation, Threshold: s.DefaultThreshold}); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/events"
+)
+
+// whoHearsWhat is domain.md's table, by hand.
+const whoHearsWhat = `
+product.created                inventory orders search
+product.updated                inventory orders search
+product.deleted                inventory orders search
+product.price_changed          orders analytics notifications
+product.out_of_stock           orders notifications analytics
+inventory.reserved             orders analytics
+inventory.released             orders analytics
+inventory.adjusted             analytics audit
+inventory.low_stock_alert      notifications procurement analytics
+inventory.updated              analytics catalog
+order.created                  inventory payments notifications
+order.validated                payments fulfillment notifications
+order.completed                analytics customers inventory
+order.cancelled                inventory payments notifications fulfillment
+order.refunded                 analytics customers accounting
+inventory.reservation_failed   orders analytics
+payment.processed              orders accounting
+payment.failed                 orders
+payment.refunded               orders accounting
+fulfillment.completed          orders
+fulfillment.failed             orders
+order.refund_requested         payments
+`
+
+// TestRoutesAreTheTable compares routes.go with the table and with what the contracts declare, for the services that exist.
+func TestRoutesAreTheTable(t *testing.T) {
+	table := map[string][]string{}
+	for line := range strings.Lines(strings.TrimSpace(whoHearsWhat)) {
+		words := strings.Fields(line)
+		slices.Sort(words[1:])
+		table[words[0]] = words[1:]
+	}
+	declared := map[string][]string{}
+	for _, d := range events.Platform().All() {
+		declared[d.Contract.Type] = slices.Sorted(slices.Values(d.Contract.Consumers))
+	}
+	require.Equal(t, table, declared, "the contracts declare the table's consumers")
+
+	consumers := routes(services(config.Config{}))
+	here := ServiceNames()
+	routed := map[string][]string{}
+	for _, c := range consumers {
+		for _, r := range c.Routes {
+			routed[r.Contract.Type] = append(routed[r.Contract.Type], c.Name)
+		}
+	}
+	for eventType, hear := range table {
+		want := slices.DeleteFunc(slices.Clone(hear), func(name string) bool { return !slices.Contains(here, name) })
+		slices.Sort(routed[eventType])
+		require.Equal(t, want, append([]string{}, routed[eventType]...), "who hears %s", eventType)
+	}
+	for eventType := range routed {
+		require.Contains(t, table, eventType, "nobody subscribes to what is no contract")
+	}
+}
