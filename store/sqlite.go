@@ -43,7 +43,7 @@ func openSQLite(dir, service string) (write, read *sql.DB, lock *fileLock, err e
 			err = errors.Join(err, lock.release())
 		}
 	}()
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(4000)", "cache_size(-8192)", "foreign_keys(ON)"}}
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(4000)", "cache_size(-4096)", "foreign_keys(ON)"}}
 	write, err = sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, nil, nil, err
@@ -52,7 +52,7 @@ func openSQLite(dir, service string) (write, read *sql.DB, lock *fileLock, err e
 	if err := write.PingContext(context.Background()); err != nil {
 		return nil, nil, nil, fmt.Errorf("opening %s: %w", path, errors.Join(err, write.Close()))
 	}
-	pragmas = url.Values{"_pragma": {"query_only(ON)", "busy_timeout(5000)", "cache_size(-4096)"}}
+	pragmas = url.Values{"_pragma": {"query_only(ON)", "busy_timeout(5000)", "cache_size(-1024)"}}
 	read, err = sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, write.Close())

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,41 +60,15 @@ func newServeCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// serve runs until a signal: the first one drains, the second one ends at once.
 func serve(ctx context.Context, c config.Config) error {
-	log := app.NewLogger(c.Log, os.Stderr)
 	driver, err := transports.Select(c.Transport.Driver)
+	if err == nil && c.Store.Driver != "sqlite" {
+		err = fmt.Errorf("store.driver: this version has no database %q yet; use sqlite", c.Store.Driver)
+	}
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	tracers, flush, err := app.NewTracers(ctx, c.Tracing)
-	if err != nil {
-		return &exitError{code: exitUsage, err: err}
-	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	a, err := app.Start(ctx, app.Options{Config: c, Driver: driver, Platform: true, Logger: log, Tracers: tracers})
-	if err != nil {
-		return no(err)
-	}
-	fmt.Fprintln(os.Stderr, "ready on "+a.URL())
-	var failed error
-	select {
-	case <-signals:
-		log.Info("stopping; a second signal ends at once", "drain_timeout", c.DrainTimeout)
-	case failed = <-a.Failed():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.DrainTimeout)
-	defer cancel()
-	go func() {
-		if _, again := <-signals; again {
-			cancel()
-			os.Exit(exitNo)
-		}
-	}()
-	err = errors.Join(failed, a.Stop(drain), flush(drain))
-	if err != nil {
+	if err := app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true}); err != nil {
 		return no(err)
 	}
 	return nil

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/transports/driver"
+)
+
+// Main runs consumers of another repository as a process of their own, and exits: 0 after an orderly stop, 1 when it cannot
+// run, 2 when its configuration is not usable. Configuration comes from the profile, the file that VISCOUNT_CONFIG names and
+// the environment. catalogue nil means the platform's contracts.
+func Main(name string, d driver.Driver, catalogue *events.Catalogue, consumers ...router.Consumer) {
+	names := make([]string, len(consumers))
+	for i, c := range consumers {
+		names[i] = c.Name
+	}
+	loaded, err := config.Load(config.Source{Env: os.Environ(), Services: names})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: the configuration is not usable:\n%v\n", name, err)
+		os.Exit(2)
+	}
+	err = Serve(context.Background(), Options{Config: loaded.Config, Driver: d, Catalogue: catalogue, Consumers: consumers})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}
+
+// Serve runs a process until a signal comes: the first one drains, a second one ends at once. It makes the logger and the
+// tracers that o leaves out, and writes "ready on URL" to stderr when it is.
+func Serve(ctx context.Context, o Options) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	if o.Logger == nil {
+		o.Logger = NewLogger(o.Config.Log, os.Stderr)
+	}
+	flush := func(context.Context) error { return nil }
+	if o.Tracers == nil {
+		var err error
+		if o.Tracers, flush, err = NewTracers(ctx, o.Config.Tracing); err != nil {
+			return err
+		}
+	}
+	a, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "ready on "+a.URL())
+	var failed error
+	select {
+	case <-signals:
+		o.Logger.Info("stopping; a second signal ends at once", slog.Duration("drain_timeout", o.Config.DrainTimeout))
+	case failed = <-a.Failed():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Config.DrainTimeout)
+	defer cancel()
+	go func() {
+		if _, again := <-signals; again {
+			os.Exit(1)
+		}
+	}()
+	return errors.Join(failed, a.Stop(drain), flush(drain))
+}
