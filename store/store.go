@@ -237,3 +237,9 @@ func (s *Store) noteCommit(members int) {
 	s.metrics.commits.WithLabelValues(s.name).Inc()
 	s.metrics.members.WithLabelValues(s.name).Add(float64(members))
 }
+
+// Queued is how many transactions wait for the committer.
+func (s *Store) Queued() int { return len(s.queue) }
+
+// Commits tells how many commits were flushed since the store was opened, and how many transactions shared them.
+func (s *Store) Commits() (commits, transactions int64) { return s.commits.Load(), s.members.Load() }
