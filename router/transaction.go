@@ -31,19 +31,31 @@ func (s *Service) transact(next message.HandlerFunc) message.HandlerFunc {
 		if d.parked == nil && s.store.ParkedRows() >= int64(s.settings.WaitingLimit) {
 			return nil, errFull
 		}
-		err := s.store.Do(msg.Context(), func(ctx context.Context, tx *store.Tx) error {
-			d.outcome, d.reason = "", ""
-			return s.attempt(ctx, tx, d, msg, next)
+		err := s.inTransaction(msg.Context(), d, func(ctx context.Context, tx *store.Tx, try *delivery) error {
+			return s.attempt(ctx, tx, try, msg, next)
 		})
 		var ignored *store.IgnoreError
 		if errors.As(err, &ignored) { // it had written something, which is rolled back now
-			err = s.store.Do(msg.Context(), func(ctx context.Context, tx *store.Tx) error { return s.ignore(ctx, tx, d, ignored.Reason) })
+			err = s.inTransaction(msg.Context(), d, func(ctx context.Context, tx *store.Tx, try *delivery) error {
+				return s.ignore(ctx, tx, try, ignored.Reason)
+			})
 		}
 		if err == nil {
 			s.report(msg.Context(), d)
 		}
 		return nil, err
 	}
+}
+
+// inTransaction runs one try on a copy of the delivery, and takes the copy over when it is committed: a handler that was
+// abandoned at its deadline may still run, and touches its own copy only.
+func (s *Service) inTransaction(ctx context.Context, d *delivery, run func(ctx context.Context, tx *store.Tx, try *delivery) error) error {
+	return s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		try := *d
+		try.outcome, try.reason = "", ""
+		tx.OnCommit(func() { *d = try })
+		return run(ctx, tx, &try)
+	})
 }
 
 // attempt is one try of an event inside its transaction.
@@ -58,9 +70,10 @@ func (s *Service) attempt(ctx context.Context, tx *store.Tx, d *delivery, msg *m
 		return s.park(ctx, tx, d, msg, wait, awaits)
 	}
 	d.tx = tx
-	msg.SetContext(ctx)
-	_, err = next(msg)
-	d.tx = nil
+	inside := message.NewMessage(msg.UUID, msg.Payload)
+	inside.Metadata = msg.Metadata
+	inside.SetContext(withDelivery(ctx, d))
+	_, err = next(inside)
 	var ignored *store.IgnoreError
 	if errors.As(err, &ignored) && !tx.Wrote() {
 		return s.settle(ctx, tx, d, store.Ignored, ignored.Reason)
