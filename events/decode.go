@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -68,17 +69,14 @@ func split(raw []byte) (map[string]member, *Invalid) {
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
 	if k := dec.PeekKind(); k != '{' {
-		if err := jsontext.Value(raw); !err.IsValid() {
-			_, e := dec.ReadValue()
-			if e != nil {
-				return nil, syntaxProblem(e)
-			}
+		if _, err := dec.ReadValue(); err != nil {
+			return nil, syntaxProblem(raw, err)
 		}
 		return nil, invalid("", NotObject, "the message must be a JSON object, is %s", describe(k))
 	}
 	members, err := readMembers(dec, raw)
 	if err != nil {
-		return nil, syntaxProblem(err)
+		return nil, syntaxProblem(raw, err)
 	}
 	if rest := bytes.TrimSpace(raw[dec.InputOffset():]); len(rest) > 0 {
 		return nil, invalid("", MalformedJSON, "something follows after the end of the object: %q", clip(string(rest)))
@@ -124,7 +122,7 @@ func text(members map[string]member, name string, problems *[]Problem) (string, 
 	}
 	plain, err := jsontext.AppendUnquote(nil, m.value)
 	if err != nil {
-		*problems = append(*problems, syntaxProblem(err).under("/"+name).Problems...)
+		*problems = append(*problems, syntaxProblem(m.value, err).under("/"+name).Problems...)
 		return "", false
 	}
 	return string(plain), true
@@ -150,8 +148,8 @@ func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
 	}
 	if id, ok := text(members, "event_id", &problems); ok {
 		parsed, err := uuid.Parse(id)
-		if err != nil || len(id) != 36 {
-			add("/event_id", InvalidEventID, "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000")
+		if err != nil || len(id) != 36 || parsed == uuid.Nil {
+			add("/event_id", InvalidEventID, "must be a UUID, not the nil one, such as 550e8400-e29b-41d4-a716-446655440000")
 		}
 		e.EventID = parsed
 	}
@@ -172,7 +170,9 @@ func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
 	if e.EventVersion, ok = text(members, "event_version", &problems); ok && !versionForm.MatchString(e.EventVersion) {
 		add("/event_version", InvalidValue, "must be MAJOR.MINOR such as 1.0")
 	}
-	e.EventType, _ = text(members, "event_type", &problems)
+	if e.EventType, ok = text(members, "event_type", &problems); ok && e.EventType == "" {
+		add("/event_type", UnknownType, "must not be empty")
+	}
 	return e, problems
 }
 
@@ -239,8 +239,13 @@ func Encode(e Envelope, p Payload) ([]byte, error) {
 	return json.Marshal(struct {
 		Envelope
 		Data Payload `json:"data"`
-	}{e, p})
+	}{e, p}, inUTC)
 }
+
+// inUTC writes every time in UTC, as consumers require, whatever zone a handler worked in.
+var inUTC = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, at time.Time) error {
+	return enc.WriteToken(jsontext.String(at.UTC().Format(time.RFC3339Nano)))
+}))
 
 func checkEnvelope(e Envelope, c Contract) (problems []Problem) {
 	add := func(path string, code Code, detail string) {

@@ -46,10 +46,10 @@ type Decoded struct {
 	Definition *Definition
 }
 
-// Digest identifies the content: SHA-256 of the canonical JSON (RFC 8785) of Raw, the first 16 bytes.
+// Digest identifies the content: SHA-256 of the canonical JSON (RFC 8785, integers kept exact) of Raw, the first 16 bytes.
 func (d *Decoded) Digest() [16]byte {
 	canonical := jsontext.Value(append([]byte(nil), d.Raw...))
-	if err := canonical.Canonicalize(); err != nil {
+	if err := canonical.Canonicalize(jsontext.CanonicalizeRawInts(false)); err != nil {
 		canonical = d.Raw // it was decoded, so that this cannot be; other bytes are then other content
 	}
 	sum := sha256.Sum256(canonical)

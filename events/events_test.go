@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -98,7 +99,10 @@ func TestBadMessagesAreNamed(t *testing.T) {
 		"invalid UTF-8":        {edit(created, "Anytown", "Any\xfftown"), InvalidUTF8, ""},
 		"lone surrogate":       {edit(created, "Anytown", `\ud800`), InvalidUTF8, "/data/shipping_address/city"},
 		"NUL":                  {edit(created, "Anytown", `\u0000`), ControlChar, ""},
-		"NaN":                  {edit(created, `"quantity": 2`, `"quantity": NaN`), MalformedJSON, "/data/items/0/quantity"},
+		"NaN":                  {edit(created, `"quantity": 2`, `"quantity": NaN`), InvalidNumber, "/data/items/0/quantity"},
+		"nil UUID":             {edit(created, "550e8400-e29b-41d4-a716-446655440015", "00000000-0000-0000-0000-000000000000"), InvalidEventID, "/event_id"},
+		"loose time":           {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T1:00:00Z"), InvalidTimestamp, "/timestamp"},
+		"comma in a time":      {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T12:00:00,5Z"), InvalidTimestamp, "/timestamp"},
 		"huge number":          {edit(created, `"quantity": 2`, `"quantity": 1e999`), InvalidNumber, "/data/items/0/quantity"},
 		"fraction":             {edit(created, `"quantity": 2`, `"quantity": 1.5`), InvalidNumber, "/data/items/0/quantity"},
 		"over 2^53":            {edit(created, `"quantity": 2`, `"quantity": 9007199254740993`), OutOfRange, "/data/items/0/quantity"},
@@ -163,6 +167,38 @@ func TestVocabulariesAreOpenForConsumersAndClosedForPublishers(t *testing.T) {
 	require.ErrorContains(t, err, "teleport")
 	_, err = Encode(Envelope{}, InventoryUpdated{ProductID: "p", UpdateType: "teleport"})
 	require.ErrorContains(t, err, "/data/update_type")
+}
+
+func TestEncodeWritesUTCWhateverZoneAHandlerWorkedIn(t *testing.T) {
+	at := time.Date(2026, 1, 1, 3, 0, 0, 0, time.FixedZone("somewhere", 3600))
+	raw, err := Encode(Envelope{
+		EventID: uuid.MustParse("550e8400-e29b-41d4-a716-446655440015"), CorrelationID: "c", Timestamp: at, SourceService: InventoryService, EventVersion: "1.0", EventType: "inventory.reserved",
+	}, InventoryReserved{ReservationID: "r", ProductID: "p", Quantity: 1, ExpiresAt: &at})
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(raw), `"2026-01-01T02:00:00Z"`), "%s", raw)
+	_, err = Platform().Decode(raw)
+	require.NoError(t, err)
+}
+
+func TestDigestKeepsLargeIntegersApart(t *testing.T) {
+	digest := func(n string) [16]byte {
+		d, err := Platform().Decode([]byte(strings.Replace(string(example(t, "product.created")), `"weight": "1kg"`, `"weight": `+n, 1)))
+		require.NoError(t, err)
+		return d.Digest()
+	}
+	require.NotEqual(t, digest("9007199254740992"), digest("9007199254740993"))
+}
+
+func TestPersonalDataIsMarked(t *testing.T) {
+	d, _ := Platform().Lookup(created)
+	personal := map[string]bool{}
+	for _, f := range d.Fields() {
+		personal[f.Path] = f.Personal
+	}
+	for _, path := range []string{"shipping_address", "billing_address", "shipping_address/street", "billing_address/zip"} {
+		require.True(t, personal[path], path)
+	}
+	require.False(t, personal["order_id"])
 }
 
 func TestMoney(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,12 +77,17 @@ func hasEscapedNUL(raw []byte) bool {
 	}
 }
 
+var notNumber = regexp.MustCompile(`^[+-]?(NaN|Infinity|inf)`)
+
 // syntaxProblem names what the JSON decoder refused.
-func syntaxProblem(err error) *Invalid {
+func syntaxProblem(raw []byte, err error) *Invalid {
 	path := ""
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
 		path = string(syntactic.JSONPointer)
+		if at := int(syntactic.ByteOffset); at < len(raw) && notNumber.Match(raw[at:]) {
+			return invalid(path, InvalidNumber, "JSON has no NaN and no Infinity")
+		}
 	}
 	text := strings.TrimPrefix(err.Error(), "jsontext: ")
 	switch {
@@ -109,7 +115,7 @@ func (w *walker) add(path string, code Code, format string, args ...any) {
 func checkStructure(raw jsontext.Value, s *shape, path string) []Problem {
 	w := &walker{dec: jsontext.NewDecoder(bytes.NewBuffer(raw))}
 	if err := w.value(s, path); err != nil {
-		return syntaxProblem(err).Problems
+		return syntaxProblem(raw, err).Problems
 	}
 	return w.problems
 }
@@ -268,10 +274,12 @@ func describe(k jsontext.Kind) string {
 	return "nothing"
 }
 
+var timeForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+
 // parseTime reads ISO 8601 with a zone; the zone must be UTC, as Z or +00:00 (contract document, "Naming Conventions").
 func parseTime(text string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	if err != nil || !timeForm.MatchString(text) { // time.Parse also takes T1:00:00 and a comma
 		return at, fmt.Errorf("%q is no time: write UTC in ISO 8601 with zone, such as 2024-01-15T10:30:00Z", clip(text))
 	}
 	if _, offset := at.Zone(); offset != 0 || strings.HasSuffix(text, "-00:00") {
