@@ -54,12 +54,12 @@ func shapeOf(t reflect.Type) *shape {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch {
-	case t == moneyType:
+	switch t {
+	case moneyType:
 		return &shape{kind: kindMoney}
-	case t == timeType:
+	case timeType:
 		return &shape{kind: kindTime}
-	case t == anyType:
+	case anyType:
 		return &shape{kind: kindAny}
 	}
 	switch t.Kind() {

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/simulator"
+	"github.com/first-viscount/viscount/transports/gochannel"
+)
+
+// run runs a command line and answers what it printed, its error's text and its exit code.
+func run(t *testing.T, stdin string, args ...string) (out, problem string, code int) {
+	t.Helper()
+	root := newRoot()
+	var stdout bytes.Buffer
+	root.SetIn(strings.NewReader(stdin))
+	root.SetOut(&stdout)
+	root.SetErr(io.Discard)
+	root.SetArgs(args)
+	err := root.ExecuteContext(t.Context())
+	var answer *exitError
+	switch {
+	case errors.As(err, &answer):
+		return stdout.String(), answer.Error(), answer.code
+	case err != nil:
+		return stdout.String(), err.Error(), exitUsage
+	}
+	return stdout.String(), "", 0
+}
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func serving(t *testing.T, dir string) *app.App {
+	t.Helper()
+	loaded, err := config.Load(config.Source{Flags: map[string]string{"store.sqlite.dir": dir, "http.listen": "127.0.0.1:0"}})
+	require.NoError(t, err)
+	a, err := app.Start(t.Context(), app.Options{Config: loaded.Config, Driver: gochannel.Driver, Platform: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		require.NoError(t, a.Stop(ctx))
+	})
+	return a
+}
+
+func TestEventsValidate(t *testing.T) {
+	good, err := os.ReadFile("../../events/testdata/order.created.json")
+	require.NoError(t, err)
+	line := strings.Join(strings.Fields(string(good)), " ")
+	bad := strings.Replace(line, `"quantity": 2`, `"quantity": 0`, 1)
+	type row struct {
+		Source string `json:"source"`
+		Line   int    `json:"line"`
+		Index  int    `json:"index"`
+		Valid  bool   `json:"valid"`
+		Code   string `json:"code"`
+		Path   string `json:"path"`
+	}
+	for name, c := range map[string]struct {
+		text string
+		code int
+		rows []row
+	}{
+		"one over several lines": {string(good), 0, []row{{Line: 1, Valid: true}}},
+		"lines, one bad":         {line + "\n\n" + bad + "\n" + line + "\n", 1, []row{{Line: 1, Valid: true}, {Line: 3, Index: 1, Code: "invalid_value", Path: "/data/items/0/quantity"}, {Line: 4, Index: 2, Valid: true}}},
+		"a list":                 {"[\n" + line + ",\n" + bad + "]", 1, []row{{Line: 2, Valid: true}, {Line: 3, Index: 1, Code: "invalid_value", Path: "/data/items/0/quantity"}}},
+		"truncated":              {line[:100], 1, []row{{Line: 1, Code: "malformed_json"}}},
+		"empty":                  {"", 1, []row{{Line: 1, Code: "malformed_json"}}},
+		"a line that is no JSON": {line + "\n{oops}\n", 1, []row{{Line: 1, Valid: true}, {Line: 2, Index: 1, Code: "malformed_json"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _, code := run(t, c.text, "events", "validate", "-", "-o", "json")
+			require.Equal(t, c.code, code, out)
+			var rows []row
+			for text := range strings.Lines(out) {
+				var r row
+				require.NoError(t, json.Unmarshal([]byte(text), &r))
+				require.Equal(t, "-", r.Source)
+				r.Source = ""
+				rows = append(rows, r)
+			}
+			for i := range rows {
+				if rows[i].Code == "malformed_json" {
+					rows[i].Path = ""
+				}
+			}
+			require.Equal(t, c.rows, rows)
+		})
+	}
+	out, _, code := run(t, "", "events", "validate", "../../events/testdata/inventory.reserved.json")
+	require.Equal(t, 0, code)
+	require.Contains(t, out, "(legacy)")
+	_, problem, code := run(t, "", "events", "validate", "nowhere.json")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problem, "nowhere.json")
+}
+
+func TestContracts(t *testing.T) {
+	out, _, code := run(t, "", "contracts", "list")
+	require.Equal(t, 0, code)
+	require.Equal(t, 23, strings.Count(out, "\n"), "a head and 22 contracts")
+	out, _, code = run(t, "", "contracts", "show", "order.created")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `shipping_address\.street\s+a string\s+personal data`, out)
+	_, problem, code := run(t, "", "contracts", "show", "order.exploded")
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, "order.exploded")
+}
+
+func TestConfigNamesFileAndLine(t *testing.T) {
+	path := file(t, "my.yaml", "http:\n  listen: 127.0.0.1:1\n  lisen: 127.0.0.1:2\nrouter:\n  keys_in_flight: many\n")
+	_, problem, code := run(t, "", "config", "check", "--config", path)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problem, "my.yaml:3")
+	require.Contains(t, problem, "lisen")
+	require.Contains(t, problem, "my.yaml:5")
+	_, _, code = run(t, "", "serve", "--config", path)
+	require.Equal(t, exitUsage, code)
+
+	t.Setenv("VISCOUNT_STORE_POSTGRES_PASSWORD", "hunter2")
+	out, _, code := run(t, "", "config", "print")
+	require.Equal(t, 0, code)
+	require.NotContains(t, out, "hunter2")
+	require.Regexp(t, `store\.postgres\.password\s+\S+\s+env VISCOUNT_STORE_POSTGRES_PASSWORD`, out)
+}
+
+func TestServeSaysWhyItCannot(t *testing.T) {
+	dir := t.TempDir()
+	a := serving(t, dir)
+	_, problem, code := run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", strings.TrimPrefix(a.URL(), "http://"))
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, "address already in use")
+	_, problem, code = run(t, "", "serve", "--data-dir", dir, "--listen", "127.0.0.1:0")
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, "in use by process")
+	_, problem, code = run(t, "", "serve", "--services", "inventory")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problem, "gochannel")
+}
+
+func TestPublishStatusTraceAndSimulate(t *testing.T) {
+	a := serving(t, t.TempDir())
+	out, _, code := run(t, "", "events", "publish", "../../events/testdata/payment.failed.json", "--url", a.URL())
+	require.Equal(t, 0, code)
+	require.Contains(t, out, "accepted")
+	out, _, _ = run(t, "", "events", "publish", "../../events/testdata/payment.failed.json", "--url", a.URL())
+	require.Contains(t, out, "duplicate")
+	_, problem, code := run(t, `{"event_id":"x"}`, "events", "publish", "-", "--url", a.URL())
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, "/event_id: invalid_event_id")
+
+	out, problem, code = run(t, "", "simulate", "--orders", "60", "--products", "20", "--seed", "3", "--url", a.URL(), "-o", "json")
+	require.Equal(t, 0, code, problem)
+	var report simulator.Report
+	require.NoError(t, json.Unmarshal([]byte(out), &report))
+	require.Equal(t, 60, report.Orders)
+	require.Greater(t, len(report.Invariants), 8)
+	out, _, code = run(t, "", "simulate", "--orders", "20", "--products", "20", "--seed", "3", "--url", a.URL())
+	require.Equal(t, 0, code, "again on the same server")
+	require.Contains(t, out, "✓ orders: every one is settled")
+
+	out, _, code = run(t, "", "status", "--url", a.URL())
+	require.Equal(t, 0, code)
+	require.Regexp(t, `orders\s+\d+`, out)
+	out, _, code = run(t, "", "trace", "550e8400-e29b-41d4-a716-446655440102", "--url", a.URL())
+	require.Equal(t, 0, code)
+	require.Contains(t, out, "payment.failed")
+	_, _, code = run(t, "", "trace", "nobody", "--url", a.URL())
+	require.Equal(t, exitNo, code)
+}
+
+func TestAServerThatIsNotThere(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	_, problem, code := run(t, "", "status", "--url", "http://"+free.Addr().String())
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, "is it running?")
+	_, _, code = run(t, "", "status", "--output", "xml")
+	require.Equal(t, exitUsage, code)
+}
