@@ -62,11 +62,12 @@ type traceEvent struct {
 
 type traceFacts struct {
 	Events  []traceEvent `json:"events"`
-	Awaited []struct {
-		Service   string `json:"service"`
-		EventType string `json:"event_type"`
-		Reason    string `json:"reason"`
-	} `json:"awaited"`
+	Awaited []awaited    `json:"awaited"`
+}
+
+type awaited struct {
+	Service   string `json:"service"`
+	EventType string `json:"event_type"`
 }
 
 type locationFacts struct {
