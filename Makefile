@@ -35,7 +35,7 @@ else
 endif
 
 .PHONY: soak
-soak: build ## 200,000 orders: memory stays flat, retention prunes (about 10 minutes)
+soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app
 
 .PHONY: bench

@@ -139,6 +139,7 @@ func TestBadInputIsRefusedClearlyAndChangesNothing(t *testing.T) {
 		"zero quantity":        {"POST", "/orders", orderBody("o", "prod_1", `"quantity":0`), 422, "invalid_value", "/items/0/quantity"},
 		"fractional quantity":  {"POST", "/orders", orderBody("o", "prod_1", `"quantity":1.5`), 422, "invalid_number", "/items/0/quantity"},
 		"quantity as text":     {"POST", "/orders", orderBody("o", "prod_1", `"quantity":"1"`), 422, "wrong_type", "/items/0/quantity"},
+		"currency":             {"POST", "/orders", strings.Replace(orderBody("o", "prod_1", `"quantity":1`), `"customer_id"`, `"currency":"usd","customer_id"`, 1), 422, "invalid_value", "/currency"},
 		"no lines":             {"POST", "/orders", `{"customer_id":"c","items":[],` + address + `}`, 422, "invalid_value", "/items"},
 		"no address":           {"POST", "/orders", `{"customer_id":"c","items":[{"product_id":"prod_1","quantity":1}]}`, 422, "missing_field", "/shipping_address"},
 		"price as number":      {"POST", "/products", `{"name":"n","category_id":"c","price":3.5}`, 422, "wrong_type", "/price"},
@@ -363,7 +364,7 @@ func TestProbesMetricsAndContracts(t *testing.T) {
 	metrics := root.want(200, "GET", "/metrics", "").raw
 	for _, name := range []string{
 		`viscount_events_published_total{event_type="order.created",service="orders"} 1`, `viscount_events_handled_total{event_type="order.created",outcome="applied",service="inventory"} 1`,
-		"viscount_event_latency_seconds", "viscount_handle_seconds", "viscount_parked", "viscount_held_keys", "viscount_outbox_pending", "viscount_outbox_oldest_seconds", "viscount_store_commits_total",
+		"viscount_event_latency_seconds", "viscount_handle_seconds", "viscount_parked", "viscount_held_keys", "viscount_outbox_pending", "viscount_outbox_oldest_seconds", "viscount_store_commits_total", `viscount_transport_up{driver="gochannel"} 1`, "viscount_lag_events", "viscount_lag_seconds",
 	} {
 		require.Contains(t, metrics, name)
 	}

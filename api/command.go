@@ -89,6 +89,9 @@ func (s *Server) runOnce(c *gin.Context, st *store.Store, raw []byte, run func(c
 		s.refuse(c, err)
 		return
 	}
+	if request := store.OriginFrom(c.Request.Context()).RequestID; answer.correlationID != "" && answer.correlationID != request {
+		s.Logger.Info("command on an existing entity", "path", c.Request.URL.Path, "correlation_id", answer.correlationID, "request_id", request)
+	}
 	send(c, kept)
 }
 

@@ -58,7 +58,7 @@ func checkOrder(c *requestCheck, b orderBody) {
 	if b.BillingAddress != nil {
 		checkAddress(c, "/billing_address", *b.BillingAddress)
 	}
-	if b.Currency != "" && len(b.Currency) != 3 {
+	if b.Currency != "" && !events.ValidCurrency(b.Currency) {
 		c.wrong("/currency", "must be three capital letters such as USD")
 	}
 }

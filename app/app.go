@@ -134,7 +134,7 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	a.registry.MustRegister(&gauges{services: a.services, timeout: 2 * time.Second})
+	a.registry.MustRegister(&gauges{driver: a.options.Driver.Name, services: a.services, timeout: 2 * time.Second})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -9,10 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
 )
 
 // gauges reads the services' standing when it is asked, so that a gauge never goes stale.
 type gauges struct {
+	driver   string
 	services []*router.Service
 	timeout  time.Duration
 }
@@ -21,12 +24,15 @@ var (
 	parkedDesc  = prometheus.NewDesc("viscount_parked", "Events parked by state.", []string{"service", "state"}, nil)
 	heldDesc    = prometheus.NewDesc("viscount_held_keys", "Keys held by a failed event.", []string{"service"}, nil)
 	pendingDesc = prometheus.NewDesc("viscount_outbox_pending", "Committed events that the transport has not taken.", []string{"service"}, nil)
+	lagDesc     = prometheus.NewDesc("viscount_lag_events", "Committed events of a topic that the service has not taken.", []string{"service", "topic"}, nil)
+	delayDesc   = prometheus.NewDesc("viscount_lag_seconds", "Age of the oldest of them.", []string{"service", "topic"}, nil)
+	upDesc      = prometheus.NewDesc("viscount_transport_up", "Whether the transport takes events.", []string{"driver"}, nil)
 	oldestDesc  = prometheus.NewDesc("viscount_outbox_oldest_seconds", "Age of the oldest of them.", []string{"service"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{parkedDesc, heldDesc, pendingDesc, oldestDesc} {
+	for _, d := range []*prometheus.Desc{parkedDesc, heldDesc, pendingDesc, oldestDesc, lagDesc, delayDesc, upDesc} {
 		out <- d
 	}
 }
@@ -35,11 +41,16 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
 	defer cancel()
+	backlog, up := map[string]store.Backlog{}, 1.0
 	for _, s := range g.services {
+		if !s.Store().TransportUp() {
+			up = 0
+		}
 		st, err := s.Store().Status(ctx)
 		if err != nil {
 			continue // viscount_store_failures_total tells
 		}
+		maps.Copy(backlog, st.Pending)
 		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{s.Name()}, labels...)...)
 		}
@@ -49,6 +60,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(heldDesc, float64(st.HeldKeys))
 		gauge(pendingDesc, float64(st.OutboxPending))
 		gauge(oldestDesc, st.OutboxOldest.Seconds())
+	}
+	out <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, g.driver)
+	for _, s := range g.services {
+		for _, topic := range s.Topics() {
+			out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(backlog[topic].Events), s.Name(), topic)
+			out <- prometheus.MustNewConstMetric(delayDesc, prometheus.GaugeValue, backlog[topic].Oldest.Seconds(), s.Name(), topic)
+		}
 	}
 }
 

@@ -172,9 +172,11 @@ func (c *checker) time(field string, value time.Time) {
 
 var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
 
-// currency checks an ISO 4217 code by its form.
+// ValidCurrency tells whether text has the form of an ISO 4217 code.
+func ValidCurrency(text string) bool { return currencyForm.MatchString(text) }
+
 func (c *checker) currency(field, value string) {
-	if !currencyForm.MatchString(value) {
+	if !ValidCurrency(value) {
 		c.add(field, InvalidValue, "must be three capital letters as in USD, is %q", clip(value))
 	}
 }

@@ -186,14 +186,18 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r Reader)
 	return err
 }
 
+// snapshot checks its context between statements, as Tx does: a statement that can be cancelled costs more than it reads.
 type snapshot struct{ tx *sql.Tx }
 
 func (s snapshot) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return s.tx.QueryContext(ctx, query, args...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.tx.QueryContext(context.WithoutCancel(ctx), query, args...)
 }
 
 func (s snapshot) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return s.tx.QueryRowContext(ctx, query, args...)
+	return s.tx.QueryRowContext(context.WithoutCancel(ctx), query, args...)
 }
 
 // Close waits for queued work to commit, then closes the database. Relay and job runners must have returned.
@@ -237,6 +241,9 @@ func (s *Store) noteCommit(members int) {
 	s.metrics.commits.WithLabelValues(s.name).Inc()
 	s.metrics.members.WithLabelValues(s.name).Add(float64(members))
 }
+
+// TransportUp tells whether the transport took what the relay gave it last.
+func (s *Store) TransportUp() bool { return !s.relay.failing.Load() }
 
 // Queued is how many transactions wait for the committer.
 func (s *Store) Queued() int { return len(s.queue) }
