@@ -23,6 +23,7 @@ type marks struct {
 	mu      sync.Mutex
 	ids     []int64
 	pending map[int64]bool // published, not yet marked in the table: a sweep must not send them again
+	recent  map[int64]bool // marked since a sweep began to read: what it read may be older
 	timer   bool
 }
 
@@ -52,10 +53,24 @@ func (m *marks) signal() {
 	}
 }
 
+// reading forgets what was marked before a sweep reads the table.
+func (m *marks) reading() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recent = map[int64]bool{}
+}
+
+// read ends what reading began.
+func (m *marks) read() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recent = nil
+}
+
 func (m *marks) has(id int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.pending[id]
+	return m.pending[id] || m.recent[id]
 }
 
 func (m *marks) waiting() bool {
@@ -84,6 +99,9 @@ func (m *marks) written(ids []int64) {
 	defer m.mu.Unlock()
 	for _, id := range ids {
 		delete(m.pending, id)
+		if m.recent != nil {
+			m.recent[id] = true
+		}
 	}
 }
 

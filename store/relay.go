@@ -142,6 +142,7 @@ func (r *relay) catchUp(ctx context.Context) error {
 		if live {
 			return nil
 		}
+		r.marks.reading()
 		var rows []Row
 		err := r.store.View(ctx, func(ctx context.Context, q Reader) (err error) {
 			rows, err = pendingAfter(ctx, q, after, relayReadBatch)
@@ -150,7 +151,9 @@ func (r *relay) catchUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.take(ctx, rows); ctx.Err() != nil {
+		r.take(ctx, rows)
+		r.marks.read()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
