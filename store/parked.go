@@ -48,7 +48,7 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
 		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)`,
-		id, p.Topic, p.EventType, p.Key, p.State, bit(p.Held), bit(p.Refused), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts,
+		id, p.Topic, p.EventType, p.Key, p.State, Bit(p.Held), Bit(p.Refused), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts,
 		p.CorrelationID, p.CausationID, micros(p.OccurredAt), micros(t.now), p.Payload, string(metadata))
 	if err != nil {
 		return fmt.Errorf("parking %s: %w", p.EventType, err)
@@ -60,7 +60,7 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 // and attempts.
 func (t *Tx) Repark(ctx context.Context, p Parked) error {
 	_, err := t.Exec(ctx, `UPDATE parked SET state = $1, held = $2, code = $3, detail = $4, fingerprint = $5, awaits = $6, due = $7, attempts = $8, changed_at = $9 WHERE id = $10`,
-		p.State, bit(p.Held), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts, micros(t.now), p.ID)
+		p.State, Bit(p.Held), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts, micros(t.now), p.ID)
 	if err != nil {
 		return fmt.Errorf("parking %s again: %w", p.EventType, err)
 	}
@@ -76,13 +76,6 @@ func (t *Tx) Unpark(ctx context.Context, id int64) error {
 	}
 	t.OnCommit(func() { t.store.parkedRows.Add(-n) })
 	return nil
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 const parkedColumns = `id, event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,

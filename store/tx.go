@@ -245,4 +245,12 @@ func TimeOf(us sql.NullInt64) *time.Time {
 	return &at
 }
 
+// Bit is how a flag is stored: SMALLINT 0 or 1, which both databases read back as a bool.
+func Bit(flag bool) int {
+	if flag {
+		return 1
+	}
+	return 0
+}
+
 func idBytes(id uuid.UUID) []byte { return id[:] }

@@ -58,7 +58,7 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, p Product) (Product,
 	p.CreatedAt, p.UpdatedAt, p.Version = tx.Now(), tx.Now(), 1
 	_, err = tx.Exec(ctx, `INSERT INTO products (product_id, name, description, category_id, price, sku, is_active, attributes, version, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`,
-		p.ProductID, p.Name, p.Description, p.CategoryID, int64(p.Price), p.SKU, bit(p.IsActive), string(p.Attributes), p.Version, store.Micros(tx.Now()))
+		p.ProductID, p.Name, p.Description, p.CategoryID, int64(p.Price), p.SKU, store.Bit(p.IsActive), string(p.Attributes), p.Version, store.Micros(tx.Now()))
 	if err != nil {
 		return p, fmt.Errorf("creating product %s: %w", p.ProductID, err)
 	}
@@ -109,7 +109,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, old, p Product) (Produ
 	p.UpdatedAt, p.Version = tx.Now(), old.Version+1
 	_, err := tx.Exec(ctx, `UPDATE products SET name = $1, description = $2, category_id = $3, price = $4, sku = $5, is_active = $6, attributes = $7, version = $8, updated_at = $9
 		WHERE product_id = $10`,
-		p.Name, p.Description, p.CategoryID, int64(p.Price), p.SKU, bit(p.IsActive), string(p.Attributes), p.Version, store.Micros(tx.Now()), p.ProductID)
+		p.Name, p.Description, p.CategoryID, int64(p.Price), p.SKU, store.Bit(p.IsActive), string(p.Attributes), p.Version, store.Micros(tx.Now()), p.ProductID)
 	if err != nil {
 		return p, fmt.Errorf("updating product %s: %w", p.ProductID, err)
 	}

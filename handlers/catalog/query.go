@@ -54,7 +54,7 @@ type Filter struct {
 func (s *Service) List(ctx context.Context, r store.Reader, f Filter) ([]Product, error) {
 	active := -1
 	if f.Active != nil {
-		active = bit(*f.Active)
+		active = store.Bit(*f.Active)
 	}
 	return store.All(ctx, r, scan, "SELECT "+columns+` FROM products WHERE deleted = 0 AND product_id > $1 AND ($2 = '' OR category_id = $2) AND ($3 < 0 OR is_active = $3)
 		ORDER BY product_id LIMIT $4`, f.After, f.Category, active, f.Limit)
@@ -65,13 +65,6 @@ func orNotFound(err error, id string) error {
 		return err
 	}
 	return store.Refuse(store.NotFound, "", "no product %s", id)
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // attributes takes a product's attributes apart; canonical values compare by their bytes.

@@ -179,7 +179,7 @@ func reservationsOf(ctx context.Context, r store.Reader, order string) ([]Reserv
 
 func saveReservation(ctx context.Context, tx *store.Tx, r Reservation) error {
 	_, err := tx.Exec(ctx, `INSERT INTO reservations (reservation_id, product_id, location_id, order_id, quantity, status, expires_at, correlation, by_hand) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		r.ReservationID, r.ProductID, r.LocationID, r.OrderID, r.Quantity, r.Status, store.MicrosOf(r.ExpiresAt), r.correlation, bit(r.byHand))
+		r.ReservationID, r.ProductID, r.LocationID, r.OrderID, r.Quantity, r.Status, store.MicrosOf(r.ExpiresAt), r.correlation, store.Bit(r.byHand))
 	return err
 }
 
@@ -225,18 +225,11 @@ func trackProduct(ctx context.Context, tx *store.Tx, id string, active, deleted 
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO products (product_id, is_active, deleted, sequence, at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (product_id) DO UPDATE SET is_active = excluded.is_active, deleted = excluded.deleted, sequence = excluded.sequence, at = excluded.at`,
-		id, bit(active), bit(deleted), sequence, store.Micros(at))
+		id, store.Bit(active), store.Bit(deleted), sequence, store.Micros(at))
 	if err != nil {
 		return fmt.Errorf("tracking product %s: %w", id, err)
 	}
 	return nil
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func orMissing(err error, r Reservation) error {

@@ -116,7 +116,7 @@ func insert(ctx context.Context, tx *store.Tx, o *Order) error {
 	}
 	for line, i := range o.Items {
 		_, err := tx.Exec(ctx, "INSERT INTO order_items (order_id, line, product_id, quantity, unit_price, own_price) VALUES ($1, $2, $3, $4, $5, $6)",
-			o.OrderID, line, i.ProductID, i.Quantity, int64(i.UnitPrice), bit(i.ownPrice))
+			o.OrderID, line, i.ProductID, i.Quantity, int64(i.UnitPrice), store.Bit(i.ownPrice))
 		if err != nil {
 			return err
 		}
@@ -209,11 +209,4 @@ func (s *Service) List(ctx context.Context, r store.Reader, f Filter) ([]Order, 
 		}
 	}
 	return all, err
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

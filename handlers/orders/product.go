@@ -99,7 +99,7 @@ func track(ctx context.Context, tx *store.Tx, id string, active, deleted bool, s
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO products (product_id, is_active, deleted, sequence, at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (product_id) DO UPDATE SET is_active = excluded.is_active, deleted = excluded.deleted, sequence = excluded.sequence, at = excluded.at`,
-		id, bit(active), bit(deleted), sequence, store.Micros(at))
+		id, store.Bit(active), store.Bit(deleted), sequence, store.Micros(at))
 	if err != nil {
 		return fmt.Errorf("tracking product %s: %w", id, err)
 	}

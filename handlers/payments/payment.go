@@ -56,7 +56,7 @@ func insert(ctx context.Context, tx *store.Tx, p Payment) error {
 
 func save(ctx context.Context, tx *store.Tx, p Payment) error {
 	_, err := tx.Exec(ctx, "UPDATE payments SET state = $1, captured = $2, refunded = $3, validated = $4, cancelled = $5 WHERE order_id = $6",
-		p.Status, int64(p.Captured), int64(p.Refunded), bit(p.validated), bit(p.cancelled), p.OrderID)
+		p.Status, int64(p.Captured), int64(p.Refunded), store.Bit(p.validated), store.Bit(p.cancelled), p.OrderID)
 	if err != nil {
 		return fmt.Errorf("saving the payment of %s: %w", p.OrderID, err)
 	}
@@ -69,11 +69,4 @@ func (s *Service) List(ctx context.Context, r store.Reader, order, after string,
 		return store.All(ctx, r, scan, "SELECT "+columns+" FROM payments WHERE order_id = $1 AND order_id > $2 LIMIT $3", order, after, limit)
 	}
 	return store.All(ctx, r, scan, "SELECT "+columns+" FROM payments WHERE order_id > $1 ORDER BY order_id LIMIT $2", after, limit)
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
