@@ -33,9 +33,8 @@ import (
 type Options struct {
 	Config    config.Config
 	Driver    driver.Driver
-	Catalogue *events.Catalogue       // events.Platform() if nil
-	Consumers []router.Consumer       // instead of the platform's services, or with them if WithPlatform
-	Platform  bool                    // run the platform's services that the configuration names
+	Consumers []router.Consumer       // services of the caller's own
+	Platform  bool                    // also those of the platform that the configuration names
 	Logger    *slog.Logger            // slog.Default if nil
 	Tracers   trace.TracerProvider    // no tracing if nil
 	Failpoint func(name string) error // see store.Options
@@ -45,6 +44,7 @@ type Options struct {
 type App struct {
 	options   Options
 	log       *slog.Logger
+	catalogue *events.Catalogue
 	registry  *prometheus.Registry
 	listener  net.Listener
 	stores    []*store.Store
@@ -66,9 +66,6 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	if a.options.Catalogue == nil {
-		a.options.Catalogue = events.Platform()
-	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -80,6 +77,9 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, fmt.Errorf("listening on %s (http.listen, --listen): %w", o.Config.HTTP.Listen, err)
 	}
 	platform, consumers := a.chosen()
+	if a.catalogue, err = catalogueOf(consumers); err != nil {
+		return nil, err
+	}
 	for _, step := range []func() error{
 		func() error { return a.openServices(ctx, consumers) },
 		func() error { return a.openTransport(ctx, consumers) },
@@ -109,6 +109,15 @@ func (a *App) chosen() (api.Platform, []router.Consumer) {
 	return platform, consumers
 }
 
+// catalogueOf is the platform's contracts and those that the consumers bring.
+func catalogueOf(consumers []router.Consumer) (*events.Catalogue, error) {
+	var own []events.Definition
+	for _, c := range consumers {
+		own = append(own, c.Contracts...)
+	}
+	return events.Platform().With(own...)
+}
+
 // openServices opens the databases at the same time: each migrates and flushes its own file.
 func (a *App) openServices(ctx context.Context, consumers []router.Consumer) error {
 	storeMetrics, routerMetrics := store.NewMetrics(a.registry), router.NewMetrics(a.registry)
@@ -119,7 +128,7 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	for i, consumer := range consumers {
 		group.Go(func() (err error) {
 			a.stores[i], err = store.Open(ctx, store.Options{
-				Service: consumer.Name, Source: consumer.SourceService(), Dir: c.Store.SQLite.Dir, Catalogue: a.options.Catalogue, Migrations: consumer.Migrations,
+				Service: consumer.Name, Source: consumer.SourceService(), Dir: c.Store.SQLite.Dir, Catalogue: a.catalogue, Migrations: consumer.Migrations,
 				Logger: a.log, Metrics: storeMetrics, Failpoint: a.options.Failpoint,
 			})
 			if err != nil {
@@ -201,7 +210,7 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 func (a *App) serve(platform api.Platform) error {
 	c := a.options.Config
 	a.api = api.New(api.Options{
-		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.options.Catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
+		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
 	})
 	a.server = &http.Server{

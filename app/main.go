@@ -10,15 +10,14 @@ import (
 	"syscall"
 
 	"github.com/first-viscount/viscount/config"
-	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/transports/driver"
 )
 
 // Main runs consumers of another repository as a process of their own, and exits: 0 after an orderly stop, 1 when it cannot
 // run, 2 when its configuration is not usable. Configuration comes from the profile, the file that VISCOUNT_CONFIG names and
-// the environment. catalogue nil means the platform's contracts.
-func Main(name string, d driver.Driver, catalogue *events.Catalogue, consumers ...router.Consumer) {
+// the environment.
+func Main(name string, d driver.Driver, consumers ...router.Consumer) {
 	names := make([]string, len(consumers))
 	for i, c := range consumers {
 		names[i] = c.Name
@@ -28,7 +27,7 @@ func Main(name string, d driver.Driver, catalogue *events.Catalogue, consumers .
 		fmt.Fprintf(os.Stderr, "%s: the configuration is not usable:\n%v\n", name, err)
 		os.Exit(2)
 	}
-	err = Serve(context.Background(), Options{Config: loaded.Config, Driver: d, Catalogue: catalogue, Consumers: consumers})
+	err = Serve(context.Background(), Options{Config: loaded.Config, Driver: d, Consumers: consumers})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)

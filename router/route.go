@@ -27,9 +27,10 @@ const (
 // Consumer is one service as it hears events: its name is the service's, the database file's and the consumer group's.
 type Consumer struct {
 	Name       string
-	Source     string // source_service of what it emits; Name + "-service" if empty
-	Migrations fs.FS  // its own tables, beside the store's; nil if it has none
-	OnFailure  Policy // Settings.OnFailure if empty
+	Source     string              // source_service of what it emits; Name + "-service" if empty
+	Migrations fs.FS               // its own tables, beside the store's; nil if it has none
+	Contracts  []events.Definition // events that the platform's catalogue does not have
+	OnFailure  Policy              // Settings.OnFailure if empty
 	Routes     []Route
 	Jobs       []Job
 }
