@@ -130,6 +130,7 @@ func (c *client) authorise(r *http.Request) {
 type platformFacts struct {
 	duplicates, dead int64
 	commits          float64
+	started          float64 // of the process that counts the commits
 }
 
 func (c *client) platform(ctx context.Context) (f platformFacts, err error) {
@@ -145,6 +146,9 @@ func (c *client) platform(ctx context.Context) (f platformFacts, err error) {
 	for _, s := range status.Services {
 		f.duplicates += s.Duplicates
 		f.dead += s.Dead
+	}
+	if f.started, err = c.metric(ctx, "process_start_time_seconds "); err != nil {
+		return f, err
 	}
 	f.commits, err = c.metric(ctx, "viscount_store_commits_total{")
 	return f, err

@@ -214,7 +214,7 @@ func (r *run) report(b *books, before, after platformFacts, took time.Duration) 
 		Outcomes: b.outcomes, Invariants: b.invariants(), DuplicatesAbsorbed: after.duplicates - before.duplicates, DeadLetters: after.dead,
 		Refused: int(r.refused.Load()), Reasons: b.reasons,
 	}
-	if after.commits > before.commits {
+	if after.started == before.started {
 		report.CommitsPerOrder = (after.commits - before.commits) / float64(len(r.orders))
 	}
 	return report

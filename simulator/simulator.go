@@ -48,8 +48,8 @@ type Report struct {
 	Invariants         []Invariant    `json:"invariants"`
 	DuplicatesAbsorbed int64          `json:"duplicates_absorbed"`
 	DeadLetters        int64          `json:"dead_letters"`
-	CommitsPerOrder    float64        `json:"commits_per_order"`
-	Refused            int            `json:"refused"` // orders that were turned away, as they should be
+	CommitsPerOrder    float64        `json:"commits_per_order"` // 0 if the server was restarted meanwhile
+	Refused            int            `json:"refused"`           // orders that were turned away, as they should be
 	Reasons            map[string]int `json:"cancellation_reasons"`
 }
 

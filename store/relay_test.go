@@ -178,3 +178,38 @@ func TestARelayThatStopsLeavesItsRowsForTheNext(t *testing.T) {
 	quiet(t, st)
 	require.Equal(t, []int64{1, 2}, p.taken["key"])
 }
+
+func TestABacklogThatOutgrowsMemoryWaitsInTheTable(t *testing.T) {
+	const keys, rounds, each = 50, 20, 20 // 20,000 rows, more than the relay holds
+	st := open(t, t.TempDir(), nil)
+	block := make(chan struct{})
+	p := newTransport(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		st.Relay(ctx, func(ctx context.Context, round int64, rows []store.Row) error {
+			select {
+			case <-block:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			return p.publish(ctx, round, rows)
+		})
+	}()
+	var all sync.WaitGroup
+	for k := range keys {
+		all.Go(func() {
+			for range rounds {
+				emit(t, st, fmt.Sprint("key_", k), each)
+			}
+		})
+	}
+	all.Wait()
+	close(block)
+	quiet(t, st)
+	cancel()
+	<-done
+	require.Equal(t, keys*rounds*each, p.count(), "each once")
+	requireOrdered(t, p)
+}

@@ -61,7 +61,11 @@ func printReport(out io.Writer, r *simulator.Report) error {
 	for _, reason := range reasons {
 		fmt.Fprintf(out, "  %-20s %d\n", reason, r.Reasons[reason])
 	}
-	fmt.Fprintf(out, "commits per order %.2f, duplicates absorbed %d, dead letters %d\n\n", r.CommitsPerOrder, r.DuplicatesAbsorbed, r.DeadLetters)
+	commits := fmt.Sprintf("%.2f", r.CommitsPerOrder)
+	if r.CommitsPerOrder == 0 {
+		commits = "unknown (the server was restarted)"
+	}
+	fmt.Fprintf(out, "commits per order %s, duplicates absorbed %d, dead letters %d\n\n", commits, r.DuplicatesAbsorbed, r.DeadLetters)
 	for _, i := range r.Invariants {
 		mark := "✓"
 		if !i.Held {
