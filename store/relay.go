@@ -236,6 +236,10 @@ func (r *relay) work(ctx context.Context, key string, l *lane) {
 			}
 			l, r.ready = r.ready[0], r.ready[1:]
 			key = l.rows[0].Key
+		} else if len(r.ready) > 0 { // lanes that wait have their turn, so that busy keys starve nobody
+			r.ready = append(r.ready, l)
+			l, r.ready = r.ready[0], r.ready[1:]
+			key = l.rows[0].Key
 		}
 		run := nextRun(l.rows)
 		r.mu.Unlock()

@@ -155,10 +155,14 @@ func (e *Engine) run(l *lane) {
 }
 
 // next takes the first message of the lane, or moves on to a lane that waits; nil when there is nothing to do. While the
-// engine drains nothing further is begun.
+// engine drains nothing further is begun. Lanes that wait have their turn after each message, so that busy keys starve nobody.
 func (e *Engine) next(l **lane) *Ticket {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.ready) > 0 && len((*l).items) > 0 {
+		e.ready = append(e.ready, *l)
+		*l, e.ready = e.ready[0], e.ready[1:]
+	}
 	for !e.draining {
 		for len((*l).items) > 0 {
 			t := (*l).items[0]

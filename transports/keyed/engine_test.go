@@ -358,3 +358,26 @@ func BenchmarkDelivery(b *testing.B) {
 		}
 	})
 }
+
+func TestABusyKeyStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := keyed.New(keyed.Options{Keys: 1, Window: 100})
+		defer e.Close()
+		out := make(chan *message.Message)
+		add := func(key string) {
+			_, err := e.Add(t.Context(), keyed.Item{Key: key, Message: message.NewMessage(key, nil), To: out, Done: func() {}})
+			require.NoError(t, err)
+		}
+		for range 50 {
+			add("busy")
+		}
+		add("quiet")
+		var order []string
+		for range 51 {
+			msg := <-out
+			order = append(order, msg.UUID)
+			msg.Ack()
+		}
+		require.Contains(t, order[:3], "quiet")
+	})
+}
