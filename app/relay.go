@@ -38,6 +38,9 @@ func messageOf(row *store.Row, round int64) *message.Message {
 	if row.Sequence > 0 {
 		msg.Metadata[router.MetaSequence] = strconv.FormatInt(row.Sequence, 10)
 	}
+	if row.Again {
+		msg.Metadata[driver.AgainMetadata] = "true"
+	}
 	for name, value := range map[string]string{router.MetaCausationID: row.CausationID, router.MetaTraceParent: row.TraceParent, router.MetaTraceState: row.TraceState} {
 		if value != "" {
 			msg.Metadata[name] = value

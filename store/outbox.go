@@ -29,6 +29,7 @@ type Row struct {
 	TraceState    string
 	OccurredAt    time.Time
 	Payload       []byte
+	Again         bool // it was published in an earlier round and left a consumer behind
 }
 
 // emission is a row that waits in its transaction for the end of the group.

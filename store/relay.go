@@ -47,6 +47,7 @@ type relay struct {
 	ready   []*lane          // lanes that wait for a worker
 	workers int
 	held    map[int64]bool // ids in the lanes
+	left    map[int64]bool // ids that left a consumer behind
 	cursor  int64          // highest id handed over in this pass over the table
 	live    bool           // commits hand over directly; otherwise the reader catches up first
 	missed  bool           // a commit came while not live
@@ -58,7 +59,7 @@ type relay struct {
 type lane struct{ rows []Row }
 
 func newRelay(s *Store) *relay {
-	r := &relay{store: s, lanes: map[string]*lane{}, held: map[int64]bool{}, wake: make(chan struct{}, 1)}
+	r := &relay{store: s, lanes: map[string]*lane{}, held: map[int64]bool{}, left: map[int64]bool{}, wake: make(chan struct{}, 1)}
 	r.marks.flush = make(chan struct{}, 1)
 	r.changed = sync.NewCond(&r.mu)
 	return r
@@ -208,7 +209,7 @@ func (r *relay) hand(rows []Row) {
 
 // add queues a row behind the others of its key. The caller holds mu.
 func (r *relay) add(row Row) {
-	r.held[row.ID] = true
+	r.held[row.ID], row.Again = true, r.left[row.ID]
 	if l, busy := r.lanes[row.Key]; busy {
 		l.rows = append(l.rows, row)
 		return
@@ -244,11 +245,13 @@ func (r *relay) work(ctx context.Context, key string, l *lane) {
 		run := nextRun(l.rows)
 		r.mu.Unlock()
 
-		if r.send(ctx, run) {
+		taken, behind := r.send(ctx, run)
+		if taken {
 			r.marks.add(run) // before they leave the lane: a sweep in between would send them again
 		}
 
 		r.mu.Lock()
+		r.note(run, behind)
 		l.rows = l.rows[len(run):]
 		for i := range run {
 			delete(r.held, run[i].ID)
@@ -258,37 +261,49 @@ func (r *relay) work(ctx context.Context, key string, l *lane) {
 	}
 }
 
+// note remembers which rows left a consumer behind. The caller holds mu.
+func (r *relay) note(rows []Row, behind bool) {
+	for i := range rows {
+		if behind {
+			r.left[rows[i].ID] = true
+		} else {
+			delete(r.left, rows[i].ID)
+		}
+	}
+}
+
 // nextRun is what can be published in one call: the first rows of the lane that share a topic.
 func nextRun(rows []Row) []Row {
 	n := 1
-	for n < len(rows) && n < relayRun && rows[n].Topic == rows[0].Topic {
+	for n < len(rows) && n < relayRun && rows[n].Topic == rows[0].Topic && rows[n].Again == rows[0].Again {
 		n++
 	}
 	return rows[:n:n]
 }
 
-// send publishes rows, again and again while the transport refuses them. It answers false when they stay pending.
-func (r *relay) send(ctx context.Context, rows []Row) bool {
+// send publishes rows, again and again while the transport refuses them. They stay pending when they are not taken, because
+// they left a consumer behind or because the relay stops.
+func (r *relay) send(ctx context.Context, rows []Row) (taken, behind bool) {
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		err := r.publish(ctx, r.round.Load(), rows)
 		switch {
 		case err == nil:
 			r.published(ctx, rows)
-			return true
+			return true, false
 		case errors.Is(err, ErrLeftBehind):
 			r.behind.Store(true)
 			r.nudge()
-			return false
+			return false, true
 		case ctx.Err() != nil:
-			return false
+			return false, false
 		}
 		if !r.failing.Swap(true) {
 			r.store.log.ErrorContext(ctx, "the transport takes no events; they stay in the outbox and are tried again", "topic", rows[0].Topic, "error", err)
 		}
 		wait.sleep(ctx)
 	}
-	return false
+	return false, false
 }
 
 // nudge wakes the reader, so that it plans the next round.

@@ -145,6 +145,9 @@ func TestRowsLeftBehindComeInALaterRoundInOrder(t *testing.T) {
 	st := open(t, t.TempDir(), nil)
 	p := newTransport(func(round int64, rows []store.Row) error {
 		if rows[0].Key == "slow" && round < 2 {
+			if rows[0].Again != (round > 0) {
+				t.Errorf("round %d: again is %t", round, rows[0].Again)
+			}
 			return store.ErrLeftBehind
 		}
 		return nil

@@ -18,6 +18,7 @@ import (
 const (
 	KeyMetadata   = "viscount_key"   // ordering key; the broker's own where it has one, never a header
 	RoundMetadata = "viscount_round" // the relay's round, see store.Publisher; never leaves the process
+	AgainMetadata = "viscount_again" // set when an earlier round left a consumer behind; never leaves the process
 )
 
 // ErrLeftBehind is Publish's answer when every consumer but some has taken the messages; those get them in a later round.

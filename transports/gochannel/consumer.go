@@ -60,6 +60,13 @@ func (c *consumer) isBehind(topic string, round int64) bool {
 	return c.missed[topic] >= round
 }
 
+// wasBehind tells whether the consumer ever missed something of the topic.
+func (c *consumer) wasBehind(topic string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.missed[topic] >= 0
+}
+
 // leaveBehind withholds the topic for the rest of the round; it answers true the first time.
 func (c *consumer) leaveBehind(topic string, round int64) bool {
 	c.mu.Lock()

@@ -89,6 +89,9 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 	if err != nil {
 		return err
 	}
+	if messages[0].Metadata.Get(driver.AgainMetadata) != "" && !c.wasBehind(topic) {
+		return nil // it took them when the others did
+	}
 	if c.isBehind(topic, round) {
 		return driver.ErrLeftBehind
 	}
