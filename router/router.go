@@ -25,7 +25,7 @@ type Subscriber func(consumer string) (message.Subscriber, error)
 
 // New registers every route of the services.
 func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router, error) {
-	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}))
+	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, watermillLogger(log))
 	if err != nil {
 		return nil, fmt.Errorf("making the router: %w", err)
 	}
@@ -46,6 +46,12 @@ func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router,
 		}
 	}
 	return r, nil
+}
+
+// watermillLogger keeps Watermill's words for debugging: it logs each refused message as an error, which the service itself
+// does once in a while.
+func watermillLogger(log *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug, slog.LevelError: slog.LevelDebug})
 }
 
 // handlerName is how a handler appears in Watermill: inventory/order.created.

@@ -43,6 +43,8 @@ type Service struct {
 	draining atomic.Bool
 	paused   atomic.Bool
 
+	refusalLogged atomic.Int64 // when, in nanoseconds
+
 	wakeMu   sync.Mutex
 	wakeKeys map[string]bool
 	wakeAll  bool

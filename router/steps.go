@@ -30,7 +30,21 @@ func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
 			topic := message.SubscribeTopicFromCtx(msg.Context())
 			msg.SetContext(withDelivery(msg.Context(), s.newDelivery(topic, msg, nil)))
 		}
-		return next(msg)
+		out, err := next(msg)
+		if err != nil {
+			s.logRefusal(msg.Context(), err)
+		}
+		return out, err
+	}
+}
+
+const refusalLogEvery = time.Second
+
+// logRefusal tells why messages are refused, once in a while: the transport brings them again and again.
+func (s *Service) logRefusal(ctx context.Context, err error) {
+	now, last := time.Now().UnixNano(), s.refusalLogged.Load()
+	if now-last >= int64(refusalLogEvery) && s.refusalLogged.CompareAndSwap(last, now) {
+		s.log.WarnContext(ctx, "messages are refused and come again", "error", err)
 	}
 }
 
