@@ -67,7 +67,11 @@ func (s *Server) publish(c *gin.Context) {
 			answers[i]["status"] = "duplicate"
 		}
 	}
-	writeJSON(c, http.StatusAccepted, map[string]any{"events": answers, "dry_run": dry})
+	answer := map[string]any{"events": answers}
+	if dry {
+		answer["dry_run"] = true
+	}
+	writeJSON(c, http.StatusAccepted, answer)
 }
 
 // splitEvents takes a request apart: one event, a list, or lines.

@@ -23,6 +23,12 @@ import (
 // Driver is the transport of the local profile.
 var Driver = driver.Driver{Name: "gochannel", Open: open}
 
+var (
+	_ driver.Transport   = (*Transport)(nil)
+	_ message.Publisher  = publisher{}
+	_ message.Subscriber = subscriber{}
+)
+
 // patience is how long a publication waits for a consumer that finishes nothing at all before it is left behind.
 const patience = 5 * time.Second
 
