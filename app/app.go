@@ -62,6 +62,9 @@ type App struct {
 
 // Start opens everything and returns when the process is ready: every subscription stands and HTTP is served.
 func Start(ctx context.Context, o Options) (_ *App, err error) {
+	if err := supported(o.Config); err != nil {
+		return nil, err
+	}
 	a := &App{options: o, log: o.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
 	if a.log == nil {
 		a.log = slog.Default()

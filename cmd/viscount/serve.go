@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -62,14 +63,15 @@ func newServeCommand(g *globals) *cobra.Command {
 
 func serve(ctx context.Context, c config.Config) error {
 	driver, err := transports.Select(c.Transport.Driver)
-	if err == nil && c.Store.Driver != "sqlite" {
-		err = fmt.Errorf("store.driver: this version has no database %q yet; use sqlite", c.Store.Driver)
-	}
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	if err := app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true}); err != nil {
-		return no(err)
+	err = app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, app.ErrNotSupported):
+		return &exitError{code: exitUsage, err: err}
 	}
-	return nil
+	return no(err)
 }
