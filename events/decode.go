@@ -176,6 +176,17 @@ func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
 	return e, problems
 }
 
+// Peek reads what it can of the envelope of a message that does not decode, so that it can be found again. Fields that
+// cannot be read are zero.
+func Peek(raw []byte) Envelope {
+	members, bad := split(raw)
+	if bad != nil {
+		return Envelope{}
+	}
+	e, _ := readEnvelope(members)
+	return e
+}
+
 // match finds the contract of an envelope and checks version and publisher.
 func (c *Catalogue) match(e Envelope, problems []Problem) (*Definition, []Problem) {
 	if e.EventType == "" {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -115,14 +117,27 @@ func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
 	case d.parked != nil:
 		p = *d.parked
 	default:
-		p = store.Parked{Topic: d.topic, EventType: msg.Metadata.Get(MetaEventType), OccurredAt: s.store.Now(), CorrelationID: msg.Metadata.Get(MetaCorrelationID), CausationID: d.causation}
-		if id, err := uuid.Parse(msg.Metadata.Get(MetaEventID)); err == nil {
-			p.EventID = id
-		}
+		p = unreadable(d, msg, s.store.Now())
 	}
 	if d.parked == nil {
 		p.Payload = msg.Payload
 		p.Metadata = portableMetadata(msg.Metadata)
+	}
+	return p
+}
+
+// unreadable is the row of a message that did not decode: what its body tells, else its metadata.
+func unreadable(d *delivery, msg *message.Message, now time.Time) store.Parked {
+	e := events.Peek(msg.Payload)
+	p := store.Parked{
+		EventID: e.EventID, Topic: d.topic, EventType: cmp.Or(e.EventType, msg.Metadata.Get(MetaEventType)), OccurredAt: e.Timestamp,
+		CorrelationID: cmp.Or(e.CorrelationID, msg.Metadata.Get(MetaCorrelationID)), CausationID: d.causation,
+	}
+	if p.OccurredAt.IsZero() {
+		p.OccurredAt = now
+	}
+	if id, err := uuid.Parse(msg.Metadata.Get(MetaEventID)); err == nil && p.EventID == uuid.Nil {
+		p.EventID = id
 	}
 	return p
 }

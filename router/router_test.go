@@ -221,6 +221,9 @@ func TestMessagesThatBreakTheirContractHoldNothing(t *testing.T) {
 		b.ReceiveRaw(topic, id, []byte(raw), message.Metadata{router.MetaEventID: id.String()})
 		b.WantDeadLetter(code)
 	}
+	foreign := uuid.New() // its id stands in the body alone
+	b.ReceiveRaw(topic, foreign, []byte(`{"event_id":"`+foreign.String()+`","event_type":"order.created"}`), nil)
+	b.WantDeadLetter("missing_field")
 	b.Receive(created("o1"))
 	b.WantApplied()
 }
