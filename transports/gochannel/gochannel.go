@@ -75,6 +75,9 @@ func (publisher) Close() error { return nil }
 // Publish hands the messages to every consumer of the topic and returns when each has acknowledged all of them, or
 // driver.ErrLeftBehind when one could not for a while.
 func (p publisher) Publish(topic string, messages ...*message.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
 	t := p.t
 	var wg sync.WaitGroup
 	results := make([]error, len(t.byTopic[topic]))
@@ -131,20 +134,28 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 func (t *Transport) watch(c *consumer, cancel context.CancelCauseFunc) (stop func()) {
 	began := time.Now()
 	var timer *time.Timer
-	var mu sync.Mutex // the timer may fire before it is assigned
+	var over bool
+	var mu sync.Mutex // the timer may fire before it is assigned, or while the delivery ends
 	mu.Lock()
 	defer mu.Unlock()
 	timer = time.AfterFunc(t.patience, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		idle := time.Since(c.lastProgress(began))
-		if idle >= t.patience {
+		switch {
+		case over:
+		case idle >= t.patience:
 			cancel(driver.ErrLeftBehind)
-			return
+		default:
+			timer.Reset(t.patience - idle)
 		}
-		timer.Reset(t.patience - idle)
 	})
-	return func() { timer.Stop() }
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+	}
 }
 
 // giveUp withdraws what was not delivered yet and tells why the messages were not taken.

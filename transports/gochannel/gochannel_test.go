@@ -198,3 +198,8 @@ func TestDrainLetsMessagesInFlightEnd(t *testing.T) {
 	require.NoError(t, <-drained)
 	require.NoError(t, <-published)
 }
+
+func TestPublishingNothingIsNothing(t *testing.T) {
+	tr := open(t, map[string][]string{"a": {"topic"}})
+	require.NoError(t, tr.Publisher().Publish("topic"))
+}
