@@ -41,7 +41,7 @@ func withDelivery(ctx context.Context, d *delivery) context.Context {
 
 // newDelivery reads a message's metadata. A sequence that is no number counts as none: metadata never refuses a message.
 func (s *Service) newDelivery(topic string, msg *message.Message, parked *store.Parked) *delivery {
-	d := &delivery{topic: topic, route: s.routes[topic], parked: parked, causation: msg.Metadata.Get(MetaCausationID)}
+	d := &delivery{topic: topic, route: s.routes[topic], parked: parked, causation: storable(msg.Metadata.Get(MetaCausationID))}
 	if n, err := strconv.ParseInt(msg.Metadata.Get(MetaSequence), 10, 64); err == nil && n > 0 {
 		d.sequence = n
 	}

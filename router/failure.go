@@ -74,9 +74,9 @@ func oneLine(text string) string {
 		return r
 	}, text)
 	if len(text) > detailLimit {
-		text = strings.ToValidUTF8(text[:detailLimit], "")
+		text = text[:detailLimit]
 	}
-	return text
+	return strings.ToValidUTF8(text, "")
 }
 
 var variable = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[A-Za-z]+_[0-9a-zA-Z_]*[0-9][0-9a-zA-Z_]*|[0-9]+`)

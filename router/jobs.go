@@ -123,7 +123,7 @@ func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) 
 			return err
 		}
 	}
-	return s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.store.DoKey(ctx, row.Key, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.FinishJob(ctx, row); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (s *Service) poison(next message.HandlerFunc) message.HandlerFunc {
 		}
 		v := judge(err)
 		ctx := context.WithoutCancel(msg.Context())
-		storing := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error { return s.fail(ctx, tx, d, msg, v, err) })
+		storing := s.store.DoKey(ctx, d.key(), func(ctx context.Context, tx *store.Tx) error { return s.fail(ctx, tx, d, msg, v, err) })
 		if storing != nil {
 			s.log.ErrorContext(ctx, "a failed event could not be stored; it is tried again", "error", storing)
 			return nil, storing
@@ -44,6 +44,13 @@ func (s *Service) poison(next message.HandlerFunc) message.HandlerFunc {
 // fail writes how a failed event stands now.
 func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *message.Message, v verdict, cause error) error {
 	d.outcome = ""
+	if d.parked != nil {
+		current, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
+		if err != nil || !found || !current.Same(*d.parked) { // another instance has worked on it meanwhile
+			d.outcome = outcomeDuplicate
+			return err
+		}
+	}
 	p := s.failedForm(d, msg)
 	p.Code, p.Detail, p.Refused, p.Attempts = v.code, v.detail, v.refused, d.attempts
 	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
@@ -130,8 +137,8 @@ func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
 func unreadable(d *delivery, msg *message.Message, now time.Time) store.Parked {
 	e := events.Peek(msg.Payload)
 	p := store.Parked{
-		EventID: e.EventID, Topic: d.topic, EventType: cmp.Or(e.EventType, msg.Metadata.Get(MetaEventType)), OccurredAt: e.Timestamp,
-		CorrelationID: cmp.Or(e.CorrelationID, msg.Metadata.Get(MetaCorrelationID)), CausationID: d.causation,
+		EventID: e.EventID, Topic: d.topic, EventType: storable(cmp.Or(e.EventType, msg.Metadata.Get(MetaEventType))), OccurredAt: e.Timestamp,
+		CorrelationID: storable(cmp.Or(e.CorrelationID, msg.Metadata.Get(MetaCorrelationID))), CausationID: d.causation,
 	}
 	if p.OccurredAt.IsZero() {
 		p.OccurredAt = now
@@ -147,10 +154,15 @@ func portableMetadata(m message.Metadata) map[string]string {
 	kept := make(map[string]string, len(m))
 	for name, value := range m {
 		if !strings.HasPrefix(name, "viscount_") && !strings.HasPrefix(name, "_watermill") {
-			kept[name] = value
+			kept[storable(name)] = storable(value)
 		}
 	}
 	return kept
+}
+
+// storable is text that every database takes: valid UTF-8 without NUL. What a foreign message says of itself may be neither.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func (s *Service) reportFailure(ctx context.Context, d *delivery, v verdict, err error) {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -53,12 +54,22 @@ func (s *Service) takeWoken() (keys []string, all bool) {
 // recovery brings parked events back into the chain until ctx ends: when their time has come, when what they waited for has
 // ended, and once at the start.
 func (s *Service) recovery(ctx context.Context) {
-	s.wakeEverything()
+	idle := recoveryIdle
+	if s.store.Shared() {
+		idle = time.Second // another instance may have parked, resumed or died
+	}
+	var looked time.Time
 	for ctx.Err() == nil {
-		next, err := s.Recover(ctx)
+		if time.Since(looked) >= recoveryIdle {
+			looked = time.Now()
+			s.wakeEverything()
+		}
+		err := s.readPaused(ctx)
+		next, e := s.Recover(ctx)
+		err = errors.Join(err, e)
 		pause := max(next.Sub(s.store.Now()), 0)
-		if next.IsZero() || pause > recoveryIdle {
-			pause = recoveryIdle
+		if next.IsZero() || pause > idle {
+			pause = idle
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "recovering parked events; trying again", "error", err)
@@ -129,7 +140,7 @@ func (s *Service) recoverDue(ctx context.Context) (moved bool, err error) {
 // expireWait ends the wait for a predecessor: unless it has come meanwhile, the event becomes a dead letter that holds nothing.
 func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 	ready := false
-	err := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.store.DoKey(ctx, p.Key, func(ctx context.Context, tx *store.Tx) error {
 		current, found, err := store.ParkedRow(ctx, tx, p.ID)
 		if err != nil || !found || current.State != store.Waiting {
 			return err
@@ -170,12 +181,15 @@ func (s *Service) recoverKey(ctx context.Context, key string) error {
 		return err
 	})
 	for i := 0; i < len(late) && err == nil; i++ {
-		err = s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
-			ended, err := s.predecessorsEnded(ctx, tx, late[i])
+		err = s.store.DoKey(ctx, key, func(ctx context.Context, tx *store.Tx) error {
+			p, found, err := store.ParkedRow(ctx, tx, late[i].ID)
+			if err != nil || !found || !p.Same(late[i]) {
+				return err
+			}
+			ended, err := s.predecessorsEnded(ctx, tx, p)
 			if !ended || err != nil {
 				return err
 			}
-			p := late[i]
 			p.State, p.Code, p.Due = store.Waiting, store.WaitFollows, nil
 			return errOr(tx.Settle(ctx, p.EventID, p.State, p.Attempts, p.Code), func() error { return tx.Repark(ctx, p) })
 		})

@@ -79,9 +79,16 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 		return nil, err
 	}
 	s.handle = s.compose()
-	return s, st.View(ctx, func(ctx context.Context, r store.Reader) error {
+	return s, s.readPaused(ctx)
+}
+
+// readPaused learns what an operator has set, here or at another instance.
+func (s *Service) readPaused(ctx context.Context) error {
+	return s.store.View(ctx, func(ctx context.Context, r store.Reader) error {
 		value, err := store.Setting(ctx, r, pausedSetting)
-		s.paused.Store(value != "")
+		if err == nil && s.paused.Swap(value != "") && value == "" {
+			s.wakeEverything()
+		}
 		return err
 	})
 }

@@ -50,7 +50,7 @@ func (s *Service) transact(next message.HandlerFunc) message.HandlerFunc {
 // inTransaction runs one try on a copy of the delivery, and takes the copy over when it is committed: a handler that was
 // abandoned at its deadline may still run, and touches its own copy only.
 func (s *Service) inTransaction(ctx context.Context, d *delivery, run func(ctx context.Context, tx *store.Tx, try *delivery) error) error {
-	return s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.store.DoKey(ctx, d.key(), func(ctx context.Context, tx *store.Tx) error {
 		try := *d
 		try.outcome, try.reason = "", ""
 		tx.OnCommit(func() { *d = try })
@@ -85,11 +85,11 @@ func (s *Service) attempt(ctx context.Context, tx *store.Tx, d *delivery, msg *m
 }
 
 // enter takes the event's place in the inbox. It answers false for an event that needs no handling: a duplicate, or a parked
-// one that somebody else has ended.
+// one that somebody else has ended or tried meanwhile.
 func (s *Service) enter(ctx context.Context, tx *store.Tx, d *delivery) (bool, error) {
 	if d.parked != nil {
-		_, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
-		return found, err
+		current, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
+		return found && current.Same(*d.parked), err
 	}
 	_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: d.event.Envelope.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
 	if err != nil {
@@ -100,7 +100,11 @@ func (s *Service) enter(ctx context.Context, tx *store.Tx, d *delivery) (bool, e
 		tx.Count(outcomeDuplicate, 1)
 		return false, nil
 	}
-	if horizon := s.store.Horizon(); d.event.Envelope.Timestamp.Before(horizon) {
+	horizon, err := tx.Horizon(ctx, d.event.Envelope.Timestamp)
+	if err != nil {
+		return false, err
+	}
+	if d.event.Envelope.Timestamp.Before(horizon) {
 		return false, &refusal{code: CodeBeyondInbox, detail: "it is older than what the inbox remembers (" + horizon.Format("2006-01-02T15:04:05Z") + "), so that it may have been applied already"}
 	}
 	return true, nil
@@ -145,8 +149,7 @@ func (s *Service) settle(ctx context.Context, tx *store.Tx, d *delivery, state s
 			return err
 		}
 	}
-	if d.parked != nil || s.store.ParkedRows() > 0 {
-		key := d.key()
+	if key := d.key(); d.parked != nil || tx.HasParked(key) {
 		tx.OnCommit(func() { s.wakeKey(key) })
 	}
 	tx.Count(d.outcome, 1)

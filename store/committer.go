@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -10,11 +11,13 @@ import (
 // member is one transaction of a group.
 type member struct {
 	ctx    context.Context
+	key    string // ordering key to lock, "" for none
 	fn     func(ctx context.Context, tx *Tx) error
 	origin Origin
 	tx     *Tx
 	result error
 	done   chan error // buffered: the committer never waits for a caller
+	turns  int        // how often it was put off, because others held what it wanted to lock
 }
 
 const (
@@ -22,19 +25,22 @@ const (
 	lingerFor = 1500 * time.Microsecond
 )
 
-// committer owns the writing connection: it runs queued members as savepoints of one transaction and answers them after the
+// committer owns a writing connection: it runs queued members as savepoints of one transaction and answers them after the
 // flush. While one group is flushed the next one gathers, so that load makes groups and an idle database answers at once.
 type committer struct {
 	store *Store
 	conn  *connection
 	ended time.Time   // when the last group was flushed
+	later []*member   // put off to the next group
 	work  chan func() // to the worker that runs members; replaced when one is abandoned
 }
 
 func (c *committer) run() {
-	defer close(c.store.stopped)
 	c.work = newWorker()
-	defer func() { close(c.work) }()
+	defer func() {
+		close(c.work)
+		_ = c.conn.close() // closing the database says the same error
+	}()
 	for {
 		group, open := c.gather()
 		if len(group) > 0 || c.store.relay.marks.waiting() {
@@ -50,6 +56,10 @@ func (c *committer) run() {
 // then takes what else is queued. It answers false when the store is closing and the queue is empty.
 func (c *committer) gather() ([]*member, bool) {
 	group := make([]*member, 0, c.store.groupSize)
+	group, c.later = append(group, c.later...), nil
+	if len(group) > 0 {
+		return c.fill(group), true
+	}
 	select {
 	case m := <-c.store.queue:
 		group = append(group, m)
@@ -62,15 +72,19 @@ func (c *committer) gather() ([]*member, bool) {
 			return nil, false
 		}
 	}
+	return c.fill(group), true
+}
+
+func (c *committer) fill(group []*member) []*member {
 	for len(group) < c.store.groupSize {
 		select {
 		case m := <-c.store.queue:
 			group = append(group, m)
 		default:
-			return c.linger(group), true
+			return c.linger(group)
 		}
 	}
-	return group, true
+	return group
 }
 
 // linger lets a small group grow for a moment while the database is busy: a flush costs as much for one member as for many.
@@ -92,31 +106,76 @@ func (c *committer) linger(group []*member) []*member {
 	return group
 }
 
-// commit runs the group; a group that is lost as a whole (disk, deadlock) is run again member by member, which counts
-// against nobody.
+// commit runs the group. A group that is lost as a whole (deadlock, serialization, disk) is run again member by member,
+// which counts against nobody.
 func (c *committer) commit(group []*member) {
-	err := c.attempt(group)
-	if err != nil && len(group) > 1 {
+	again, err := c.attempt(group, false)
+	switch {
+	case err != nil && again && (len(group) > 1 || !c.store.dialect.sole):
+		c.commitEach(group)
+		return
+	case err != nil:
 		for _, m := range group {
-			if err := c.attempt([]*member{m}); err != nil {
-				m.result = err
-			}
+			m.result = err
 		}
-	} else if err != nil && len(group) == 1 {
-		group[0].result = err
 	}
 	for _, m := range group {
+		if err == nil && m.tx != nil && m.tx.putOff {
+			c.putOff(m)
+			continue
+		}
 		m.done <- m.result
 	}
 }
 
-// attempt runs the members and commits them with what rides along. Its error is the group's; a member's own error stands in
-// its result.
-func (c *committer) attempt(group []*member) (err error) {
+// putOff tries a member again that found a lock taken: with the next group, and at last alone, where it waits for the lock.
+func (c *committer) putOff(m *member) {
+	if m.turns++; m.turns < mostTurns {
+		c.later = append(c.later, m)
+		return
+	}
+	c.commitEach([]*member{m})
+}
+
+const (
+	mostTurns = 3
+	mostLost  = 5
+)
+
+func (c *committer) commitEach(group []*member) {
+	var down error // the database does not answer: nobody else needs to find that out
+	for _, m := range group {
+		wait := backoff{next: 5 * time.Millisecond}
+		for n := 1; ; n++ {
+			var again bool
+			err := down
+			if err == nil {
+				again, err = c.attempt([]*member{m}, true)
+			}
+			if err != nil && again && n < mostLost && m.ctx.Err() == nil {
+				wait.sleep(m.ctx)
+				continue
+			}
+			if err != nil {
+				m.result = err
+			}
+			if err != nil && !again {
+				down = err
+			}
+			break
+		}
+		m.done <- m.result
+	}
+}
+
+// attempt runs the members and commits them with what rides along. Its error is the group's, and again tells whether nothing
+// was committed and another attempt may succeed; a member's own error stands in its result. A member that is alone waits for
+// the locks that it wants.
+func (c *committer) attempt(group []*member, alone bool) (again bool, err error) {
 	marks := c.store.relay.marks.take()
 	if err := c.conn.begin(); err != nil {
 		c.store.relay.marks.giveBack(marks)
-		return c.store.failure("begin", err)
+		return c.store.dialect.sole, c.store.failure("begin", err)
 	}
 	defer func() {
 		if err == nil {
@@ -130,10 +189,14 @@ func (c *committer) attempt(group []*member) (err error) {
 			}
 		}
 	}()
+	parked, err := c.lockKeys(group)
+	if err != nil {
+		return true, c.lost("lock", err)
+	}
 	survivors := make([]*Tx, 0, len(group))
 	for _, m := range group {
-		if err := c.runMember(m); err != nil {
-			return c.store.failure("savepoint", err)
+		if err := c.runMember(m, parked, alone); err != nil {
+			return true, c.lost("savepoint", err)
 		}
 		if m.result == nil {
 			survivors = append(survivors, m.tx)
@@ -141,34 +204,76 @@ func (c *committer) attempt(group []*member) (err error) {
 	}
 	rows, err := c.finish(survivors, marks)
 	if err != nil {
-		return c.store.failure("outbox", err)
+		return true, c.lost("outbox", err)
 	}
 	if err := c.store.failpoint("commit.before"); err != nil {
-		return c.store.failure("commit", err)
+		return true, c.store.failure("commit", err)
 	}
 	if err := c.conn.commit(); err != nil {
-		return c.store.failure("commit", err)
+		return !c.store.dialect.unknown(err), c.store.failure("commit", err)
 	}
 	c.store.relay.marks.written(marks)
 	c.store.noteCommit(len(group))
 	c.ended = time.Now()
 	c.after(survivors, rows)
-	return nil
+	return false, nil
 }
 
-// runMember runs one member inside a savepoint. The returned error is the connection's; the member's own error rolls its
-// savepoint back and stands in its result.
-func (c *committer) runMember(m *member) error {
-	m.result = m.ctx.Err()
+// lost tells of a lost group: loudly, unless others were only faster.
+func (c *committer) lost(operation string, err error) error {
+	if c.store.dialect.lost(err) {
+		c.store.log.Debug("a group was lost to others and is run again", "operation", operation, "error", err)
+		return &Failure{Operation: operation, Err: err}
+	}
+	return c.store.failure(operation, err)
+}
+
+// lockKeys takes the members' key locks in one statement, sorted, so that groups do not deadlock over them, and reads for
+// which of the keys events are parked.
+func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error) {
+	if c.store.dialect.sole {
+		return nil, nil
+	}
+	parked = map[string]bool{}
+	keys := make([]string, 0, len(group))
+	for _, m := range group {
+		if m.key != "" {
+			keys = append(keys, m.key)
+		}
+	}
+	if len(keys) == 0 {
+		return parked, nil
+	}
+	if _, err := c.conn.exec(lockAll, c.store.keyLocks(keys)); err != nil {
+		return nil, err
+	}
+	return parked, c.conn.each("SELECT DISTINCT key FROM parked WHERE refused = 0 AND key = ANY($1)", func(rows *sql.Rows) error {
+		var key string
+		err := rows.Scan(&key)
+		parked[key] = true
+		return err
+	}, keys)
+}
+
+// runMember runs one member inside a savepoint. The returned error is the connection's or the group's; the member's own error
+// rolls its savepoint back and stands in its result.
+func (c *committer) runMember(m *member, parked map[string]bool, alone bool) error {
+	m.tx, m.result = nil, m.ctx.Err()
 	if m.result != nil {
 		return nil
 	}
 	if _, err := c.conn.exec("SAVEPOINT member"); err != nil {
 		return err
 	}
-	m.tx = &Tx{store: c.store, conn: c.conn, ctx: m.ctx, origin: m.origin, now: c.store.now()}
+	m.tx = &Tx{store: c.store, conn: c.conn, ctx: m.ctx, origin: m.origin, now: c.store.now(), key: m.key, parked: parked, alone: alone}
 	m.result = c.call(m)
 	m.tx.fence()
+	if m.tx.putOff && m.result == nil {
+		m.result = errPutOff // the work went on without its lock
+	}
+	if c.store.dialect.lost(m.result) {
+		return m.result
+	}
 	if m.result != nil {
 		if _, err := c.conn.exec("ROLLBACK TO SAVEPOINT member"); err != nil {
 			return err
@@ -223,16 +328,17 @@ func protect(ctx context.Context, tx *Tx, fn func(context.Context, *Tx) error) (
 	return fn(ctx, tx)
 }
 
-// finish writes what belongs to the end of a group: sequences and outbox rows, finished rows' marks, durable counts.
+// finish writes what belongs to the end of a group: finished rows' marks, sequences and outbox rows, durable counts.
 func (c *committer) finish(survivors []*Tx, marks []int64) ([]Row, error) {
-	rows, err := writeOutbox(c.conn, survivors)
+	writer := c.store.writer(c.conn)
+	if err := writer.markDone(marks, micros(c.store.now())); err != nil {
+		return nil, err
+	}
+	rows, err := writeOutbox(writer, survivors)
 	if err != nil {
 		return nil, err
 	}
-	if err := writeDone(c.conn, marks, micros(c.store.now())); err != nil {
-		return nil, err
-	}
-	return rows, writeCounts(c.conn, survivors)
+	return rows, writeCounts(writer, survivors)
 }
 
 // after tells the rest of the service what a commit made true.
@@ -255,18 +361,18 @@ func (c *committer) after(survivors []*Tx, rows []Row) {
 	}
 }
 
-func writeCounts(conn *connection, survivors []*Tx) error {
+func writeCounts(w bulkWriter, survivors []*Tx) error {
 	sums := map[string]int64{}
 	for _, tx := range survivors {
 		for name, n := range tx.counts {
 			sums[name] += n
 		}
 	}
-	for _, name := range sortedKeys(sums) {
-		_, err := conn.exec("INSERT INTO counters (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value", name, sums[name])
-		if err != nil {
-			return fmt.Errorf("counting %s: %w", name, err)
-		}
+	if len(sums) == 0 {
+		return nil
+	}
+	if err := w.count(sums); err != nil {
+		return fmt.Errorf("counting: %w", err)
 	}
 	return nil
 }

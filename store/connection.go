@@ -3,23 +3,34 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 )
 
-// connection is the writing connection with its prepared statements. Every distinct statement text is prepared once, so
-// queries must not carry values in their text.
+// connection is a writing connection with its prepared statements. Every distinct statement text is prepared once, so
+// queries must not carry values in their text. A connection that fails is given up; the next transaction makes a new one.
 type connection struct {
-	conn  *sql.Conn
+	db    *sql.DB
 	begun string // the statement that begins a writing transaction
+	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 }
 
-func newConnection(ctx context.Context, db *sql.DB, begin string) (*connection, error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
+func newConnection(db *sql.DB, begin string) *connection { return &connection{db: db, begun: begin} }
+
+func (c *connection) connect() error {
+	if c.conn != nil {
+		return nil
 	}
-	return &connection{conn: conn, begun: begin, stmts: map[string]*sql.Stmt{}}, nil
+	ctx, cancel := context.WithTimeout(context.Background(), 2*connectTimeout)
+	defer cancel()
+	conn, err := c.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	c.conn, c.stmts = conn, map[string]*sql.Stmt{}
+	return nil
 }
 
 func (c *connection) prepared(query string) (*sql.Stmt, error) {
@@ -46,7 +57,7 @@ func (c *connection) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// queryInts reads one row of integers.
+// queryInt reads one integer.
 func (c *connection) queryInt(query string, args ...any) (n int64, err error) {
 	stmt, err := c.prepared(query)
 	if err != nil {
@@ -56,8 +67,38 @@ func (c *connection) queryInt(query string, args ...any) (n int64, err error) {
 	return n, err
 }
 
+// each runs a query and hands every row to scan.
+func (c *connection) each(query string, scan func(*sql.Rows) error, args ...any) (err error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 func (c *connection) begin() error {
+	if err := c.connect(); err != nil {
+		return err
+	}
 	_, err := c.exec(c.begun)
+	if err == nil {
+		return nil
+	}
+	c.giveUp() // it may have been lost while it was idle: once more, on a new one
+	if err := c.connect(); err != nil {
+		return err
+	}
+	_, err = c.exec(c.begun)
 	return err
 }
 
@@ -66,22 +107,34 @@ func (c *connection) commit() error {
 	return err
 }
 
-// rollback leaves the connection ready for the next group; an error here means that nothing was open.
+// rollback leaves the connection ready for the next group, or gives it up.
 func (c *connection) rollback() {
-	if _, err := c.exec("ROLLBACK"); err != nil {
+	if c.conn == nil {
 		return
+	}
+	if _, err := c.exec("ROLLBACK"); err != nil {
+		c.giveUp()
 	}
 }
 
+// giveUp closes the connection itself, whatever state it is in.
+func (c *connection) giveUp() {
+	if c.conn == nil {
+		return
+	}
+	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) // tells the pool to drop it
+	_ = c.close()
+}
+
 func (c *connection) close() error {
-	var first error
+	if c.conn == nil {
+		return nil
+	}
+	var errs []error
 	for _, stmt := range c.stmts {
-		if err := stmt.Close(); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, stmt.Close())
 	}
-	if err := c.conn.Close(); err != nil && first == nil {
-		first = err
-	}
-	return first
+	errs = append(errs, c.conn.Close())
+	c.conn, c.stmts = nil, nil
+	return errors.Join(errs...)
 }

@@ -17,6 +17,9 @@ var ErrConflict = errors.New("store: this event_id is already taken by an event 
 // ErrLeaseLost says that a job's lease ran out and another runner took the job: its result is dropped.
 var ErrLeaseLost = errors.New("store: the job's lease was lost")
 
+// errPutOff ends a try of a transaction that found a lock taken.
+var errPutOff = errors.New("store: another transaction holds the lock; this one is run again")
+
 // Failure is an error of the database itself (disk, lock, connection), never of the work: it does not count as an attempt.
 type Failure struct {
 	Operation string // begin, commit, read, migrate, …

@@ -107,8 +107,8 @@ const (
 // Blocked tells why an event of the key must wait (WaitHeld, WaitBehind), or "". self is the row of a parked event that is
 // about to go, 0 for a new arrival.
 func (t *Tx) Blocked(ctx context.Context, topic, key string, self int64) (string, error) {
-	if t.store.parkedRows.Load() == 0 {
-		return "", nil // one process owns the file, so that its count is the truth
+	if !t.HasParked(key) {
+		return "", nil
 	}
 	held, err := exists(ctx, t, "SELECT 1 FROM parked WHERE key = $1 AND held = 1 AND id <> $2 LIMIT 1", key, self)
 	if held || err != nil {
@@ -123,6 +123,15 @@ func (t *Tx) Blocked(ctx context.Context, topic, key string, self int64) (string
 		return WaitBehind, err
 	}
 	return "", nil
+}
+
+// HasParked tells whether events of the key may be parked here; false is certain. On a shared database that needs the key's
+// lock.
+func (t *Tx) HasParked(key string) bool {
+	if t.store.dialect.sole {
+		return t.store.parkedRows.Load() > 0 // one process owns the file, so that its count is the truth
+	}
+	return key != t.key || t.parked[key]
 }
 
 func exists(ctx context.Context, r Reader, query string, args ...any) (bool, error) {

@@ -75,7 +75,7 @@ type JobRow struct {
 func (s *Store) Lease(ctx context.Context, limit int, hold time.Duration) (jobs []JobRow, err error) {
 	err = s.Do(ctx, func(ctx context.Context, tx *Tx) (err error) {
 		jobs, err = All(ctx, tx, scanJob, `SELECT id, kind, name, key, due, attempts, correlation, causation, traceparent, tracestate, payload
-			FROM jobs WHERE state = $1 AND due <= $2 ORDER BY due, id LIMIT $3`+tx.ForUpdate(), jobReady, micros(tx.now), limit)
+			FROM jobs WHERE state = $1 AND due <= $2 ORDER BY due, id LIMIT $3`+s.dialect.skipLocked, jobReady, micros(tx.now), limit)
 		if err != nil {
 			return err
 		}

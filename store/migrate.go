@@ -4,50 +4,160 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 )
 
 //go:embed migrations/*.sql
 var ownMigrations embed.FS
 
-// migrate brings the store's own tables and the service's to the newest version. Each has its own version table, so that
-// either can grow without the other.
-func migrate(ctx context.Context, db *sql.DB, d dialect, service fs.FS) error {
+// Migrating is what opening a database does about migrations that it lacks.
+type Migrating string
+
+// MigrateApply applies them; MigrateCheck refuses to open.
+const (
+	MigrateApply Migrating = "apply"
+	MigrateCheck Migrating = "check"
+)
+
+// Migration is one step of a database's tables.
+type Migration struct {
+	Service string    `json:"service"`
+	Tables  string    `json:"tables"` // store or service
+	Name    string    `json:"name"`
+	Applied time.Time `json:"applied,omitzero"` // zero: pending
+}
+
+// Plan lists the migrations of a service's database without changing it; a database that does not exist yet lacks them all.
+func Plan(ctx context.Context, o Options) ([]Migration, error) {
+	return withMigrations(ctx, o, planned)
+}
+
+// Migrate applies what is missing, under a lock, and lists what it applied.
+func Migrate(ctx context.Context, o Options) ([]Migration, error) {
+	return withMigrations(ctx, o, func(ctx context.Context, d dialect, db *sql.DB, o Options) ([]Migration, error) {
+		before, err := planned(ctx, d, db, o)
+		if err != nil {
+			return nil, err
+		}
+		o.Migrate = MigrateApply
+		return slices.DeleteFunc(before, func(m Migration) bool { return !m.Applied.IsZero() }), migrate(ctx, d, db, o)
+	})
+}
+
+func withMigrations(ctx context.Context, o Options, do func(context.Context, dialect, *sql.DB, Options) ([]Migration, error)) ([]Migration, error) {
+	d, db, err := openDatabase(ctx, o)
+	if err != nil {
+		return nil, &Failure{Operation: "open", Err: err}
+	}
+	migrations, err := do(ctx, d, db.write, o)
+	if err != nil {
+		err = &Failure{Operation: "migrate", Err: fmt.Errorf("%s: %w", o.Service, err)}
+	}
+	return migrations, errors.Join(err, db.close())
+}
+
+// migrate brings the store's own tables and the service's to the newest version, or refuses if that is not its business.
+// Each has its own version table, so that either can grow without the other.
+func migrate(ctx context.Context, d dialect, db *sql.DB, o Options) error {
+	pending, err := planned(ctx, d, db, o)
+	pending = slices.DeleteFunc(pending, func(m Migration) bool { return !m.Applied.IsZero() })
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	if o.Migrate == MigrateCheck {
+		return fmt.Errorf("the database lacks %d migrations (first: %s); run `viscount migrate apply`, or set store.postgres.migrate: apply", len(pending), pending[0].Name)
+	}
+	if d.sole {
+		return applyAll(ctx, d, db, o)
+	}
+	return withLock(ctx, db, lockNumber(o.Service, "migrate"), func(ctx context.Context, conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+pgx.Identifier{o.Service}.Sanitize()); err != nil {
+			return err
+		}
+		return applyAll(ctx, d, db, o)
+	})
+}
+
+func applyAll(ctx context.Context, d dialect, db *sql.DB, o Options) error {
+	return eachTables(d, db, o.Migrations, func(tables string, provider *goose.Provider) error {
+		if _, err := provider.Up(ctx); err != nil {
+			return fmt.Errorf("migrating the %s's tables: %w", tables, err)
+		}
+		return nil
+	})
+}
+
+func planned(ctx context.Context, d dialect, db *sql.DB, o Options) (all []Migration, err error) {
+	err = eachTables(d, db, o.Migrations, func(tables string, provider *goose.Provider) error {
+		applied, err := appliedAt(ctx, d, db, tables+"_version")
+		for _, source := range provider.ListSources() {
+			all = append(all, Migration{Service: o.Service, Tables: tables, Name: path.Base(source.Path), Applied: applied[source.Version]})
+		}
+		return err
+	})
+	return all, err
+}
+
+// appliedAt reads a version table, which may not be there yet.
+func appliedAt(ctx context.Context, d dialect, db *sql.DB, table string) (map[int64]time.Time, error) {
+	var there bool
+	if err := db.QueryRowContext(ctx, d.hasTable, table).Scan(&there); err != nil || !there {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT version_id, tstamp FROM "+table+" WHERE is_applied")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	applied := map[int64]time.Time{}
+	for rows.Next() {
+		var version int64
+		var at time.Time
+		if err := rows.Scan(&version, &at); err != nil {
+			return nil, err
+		}
+		applied[version] = at.UTC()
+	}
+	return applied, rows.Err()
+}
+
+// eachTables calls do for the store's own migrations, then for the service's.
+func eachTables(d dialect, db *sql.DB, service fs.FS, do func(tables string, provider *goose.Provider) error) error {
 	own, err := fs.Sub(ownMigrations, "migrations")
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, db, d, "store_version", own); err != nil {
-		return fmt.Errorf("migrating the store's tables: %w", err)
-	}
-	if service == nil {
-		return nil
-	}
-	if root, err := fs.Sub(service, "migrations"); err == nil {
-		if _, err := fs.Stat(service, "migrations"); err == nil {
-			service = root
+	folders := []struct {
+		tables string
+		files  fs.FS
+	}{{"store", own}, {"service", service}}
+	for _, folder := range folders {
+		if folder.files == nil {
+			continue
+		}
+		if _, err := fs.Stat(folder.files, "migrations"); err == nil {
+			if folder.files, err = fs.Sub(folder.files, "migrations"); err != nil {
+				return err
+			}
+		}
+		provider, err := goose.NewProvider(d.goose, db, portable{folder.files, d}, goose.WithTableName(folder.tables+"_version"), goose.WithDisableGlobalRegistry(true))
+		if err != nil {
+			return err
+		}
+		if err := do(folder.tables, provider); err != nil {
+			return err
 		}
 	}
-	if err := apply(ctx, db, d, "service_version", service); err != nil {
-		return fmt.Errorf("migrating the service's tables: %w", err)
-	}
 	return nil
-}
-
-func apply(ctx context.Context, db *sql.DB, d dialect, table string, files fs.FS) error {
-	dialects := map[string]goose.Dialect{"sqlite": goose.DialectSQLite3, "postgres": goose.DialectPostgres}
-	provider, err := goose.NewProvider(dialects[d.name], db, portable{files, d}, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
 }
 
 // portable is a folder of migrations with the tokens of the dialect filled in: {{serial}} is a key that counts by itself.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,98 +38,49 @@ type emission struct {
 	digest    []byte
 }
 
-// writeOutbox gives the survivors' events their per-key numbers, keys sorted, and inserts them in commit order. Taken last
-// and only for members that survive, the numbers have no holes.
-func writeOutbox(conn *connection, survivors []*Tx) ([]Row, error) {
-	total := 0
+// number is the row's sequence as the database keeps it: none for a foreign event.
+func (e *emission) number() *int64 {
+	if !e.sequenced {
+		return nil
+	}
+	return &e.Sequence
+}
+
+// writeOutbox gives the survivors' events their per-key numbers and inserts them in commit order. Taken last and only for
+// members that survive, the numbers have no holes.
+func writeOutbox(w bulkWriter, survivors []*Tx) ([]Row, error) {
+	var emitted []*emission
 	wanted := map[string]int64{}
 	for _, tx := range survivors {
 		for i := range tx.emitted {
-			if tx.emitted[i].sequenced {
-				wanted[tx.emitted[i].Key]++
+			e := &tx.emitted[i]
+			emitted = append(emitted, e)
+			if e.sequenced {
+				wanted[e.Key]++
 			}
 		}
-		total += len(tx.emitted)
 	}
-	if total == 0 {
+	if len(emitted) == 0 {
 		return nil, nil
 	}
-	next, err := takeSequences(conn, wanted)
+	last, err := w.takeSequences(wanted)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("numbering events: %w", err)
 	}
-	rows := make([]Row, 0, total)
-	for _, tx := range survivors {
-		for i := range tx.emitted {
-			e := &tx.emitted[i]
-			if e.sequenced {
-				next[e.Key]++
-				e.Sequence = next[e.Key]
-			}
-			if err := insertRow(conn, e); err != nil {
-				return nil, err
-			}
-			rows = append(rows, e.Row)
+	for _, e := range emitted {
+		if e.sequenced {
+			e.Sequence = last[e.Key] - wanted[e.Key] + 1
+			wanted[e.Key]--
 		}
+	}
+	if err := w.insert(emitted); err != nil {
+		return nil, fmt.Errorf("entering events into the outbox: %w", err)
+	}
+	rows := make([]Row, len(emitted))
+	for i, e := range emitted {
+		rows[i] = e.Row
 	}
 	return rows, nil
-}
-
-// takeSequences reserves n numbers per key and answers the number before the first.
-func takeSequences(conn *connection, wanted map[string]int64) (map[string]int64, error) {
-	next := make(map[string]int64, len(wanted))
-	for _, key := range sortedKeys(wanted) {
-		last, err := conn.queryInt("INSERT INTO sequences (key, last) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET last = sequences.last + excluded.last RETURNING last", key, wanted[key])
-		if err != nil {
-			return nil, fmt.Errorf("numbering the events of %s: %w", key, err)
-		}
-		next[key] = last - wanted[key]
-	}
-	return next, nil
-}
-
-func insertRow(conn *connection, e *emission) error {
-	var sequence any
-	if e.sequenced {
-		sequence = e.Sequence
-	}
-	id, err := conn.queryInt(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
-		idBytes(e.EventID), e.Topic, e.EventType, e.Key, sequence, e.CorrelationID, e.CausationID, e.TraceParent, e.TraceState,
-		micros(e.OccurredAt), e.Payload, e.digest)
-	if err != nil {
-		return fmt.Errorf("entering %s into the outbox: %w", e.EventType, err)
-	}
-	e.ID = id
-	return nil
-}
-
-const doneChunk = 16
-
-var doneQuery = "UPDATE outbox SET done_at = $1 WHERE id IN (" + placeholders(2, doneChunk) + ")"
-
-// writeDone marks rows that the transport has taken. Chunks of one size keep it one prepared statement; a short chunk
-// repeats its last id.
-func writeDone(conn *connection, ids []int64, at int64) error {
-	for chunk := range slices.Chunk(ids, doneChunk) {
-		args := make([]any, 0, doneChunk+1)
-		args = append(args, at)
-		for i := range doneChunk {
-			args = append(args, chunk[min(i, len(chunk)-1)])
-		}
-		if _, err := conn.exec(doneQuery, args...); err != nil {
-			return fmt.Errorf("marking published rows: %w", err)
-		}
-	}
-	return nil
-}
-
-func placeholders(from, n int) string {
-	marks := make([]string, n)
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", from+i)
-	}
-	return strings.Join(marks, ", ")
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -34,6 +34,12 @@ type Parked struct {
 	Metadata      map[string]string
 }
 
+// Same tells whether the row still stands as it did in other: nobody has worked on it meanwhile.
+func (p Parked) Same(other Parked) bool {
+	sameDue := p.Due == other.Due || p.Due != nil && other.Due != nil && p.Due.Equal(*other.Due)
+	return p.State == other.State && p.Code == other.Code && p.Attempts == other.Attempts && sameDue
+}
+
 // Park stores an event that cannot be handled now.
 func (t *Tx) Park(ctx context.Context, p Parked) error {
 	metadata, err := json.Marshal(p.Metadata, json.Deterministic(true))
@@ -45,6 +51,9 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 		id = idBytes(p.EventID)
 	}
 	t.store.parkedRows.Add(1) // at once, so that later members of this group look; a rollback leaves it too high, never too low
+	if t.parked != nil {
+		t.parked[p.Key] = true
+	}
 	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
 		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)`,
@@ -145,7 +154,8 @@ func NextParked(ctx context.Context, r Reader) (at time.Time, found bool, err er
 	return at, found, err
 }
 
-// ParkedRows tells how many events are parked, as far as this process knows: never too few.
+// ParkedRows tells how many events are parked, as far as this process knows: never too few for the sole owner of a database,
+// a second old on a shared one.
 func (s *Store) ParkedRows() int64 { return s.parkedRows.Load() }
 
 func (s *Store) countParked(ctx context.Context) error {

@@ -25,7 +25,7 @@ const (
 	relayReadBatch = 512
 	relayRun       = 32 // rows of one key published together
 	relayKeys      = 1024
-	sweepEvery     = 15 * time.Second
+	sweepEvery     = 5 * time.Second
 	roundPause     = time.Second // between rounds while a consumer is behind, doubling to
 	roundPauseMost = 15 * time.Second
 )
@@ -34,8 +34,10 @@ const (
 // after a backlog that outgrew memory, and in a slow sweep that no commit order can hide a row from.
 type relay struct {
 	store   *Store
-	ctx     context.Context // of Relay
+	ctx     context.Context // of the term
 	publish Publisher
+	pending pendingReader
+	leading atomic.Bool
 	marks   marks
 	failing atomic.Bool // the transport refuses: logged once per change
 	behind  atomic.Bool // a row was left pending: a new round is due
@@ -58,6 +60,9 @@ type relay struct {
 
 type lane struct{ rows []Row }
 
+// pendingReader reads rows that the transport has not taken, in commit order, after an id.
+type pendingReader func(ctx context.Context, after int64, limit int) ([]Row, error)
+
 func newRelay(s *Store) *relay {
 	r := &relay{store: s, lanes: map[string]*lane{}, held: map[int64]bool{}, left: map[int64]bool{}, wake: make(chan struct{}, 1)}
 	r.marks.flush = make(chan struct{}, 1)
@@ -65,12 +70,42 @@ func newRelay(s *Store) *relay {
 	return r
 }
 
-// Relay publishes this database's committed events until ctx ends; it returns when what it had in hand has ended too.
-// It is called once in a store's life.
+// Relay publishes this database's committed events until ctx ends; it returns when what it had in hand has ended too. Of
+// several instances one leads at a time. It is called once in a store's life.
 func (s *Store) Relay(ctx context.Context, publish Publisher) {
-	r := s.relay
+	s.relay.publish = publish
+	if s.dialect.sole {
+		s.relay.leading.Store(true)
+		s.relay.term(ctx, func(ctx context.Context, after int64, limit int) (rows []Row, err error) {
+			err = s.View(ctx, func(ctx context.Context, q Reader) (err error) {
+				rows, err = pendingAfter(ctx, q, after, limit)
+				return err
+			})
+			return rows, err
+		})
+		return
+	}
+	wait := newBackoff()
+	for ctx.Err() == nil {
+		err := s.lead(ctx, func(ctx context.Context, read pendingReader) {
+			wait = newBackoff()
+			s.log.InfoContext(ctx, "this instance leads the relay")
+			s.relay.term(ctx, read)
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "this instance does not lead the relay; trying again", "error", err)
+			wait.sleep(ctx)
+		}
+	}
+}
+
+// Leading tells whether this instance publishes the service's events, and prunes its tables.
+func (s *Store) Leading() bool { return s.relay.leading.Load() }
+
+// term publishes until ctx ends, beginning with the oldest pending row.
+func (r *relay) term(ctx context.Context, read pendingReader) {
 	r.mu.Lock()
-	r.ctx, r.publish = ctx, publish
+	r.ctx, r.pending, r.cursor = ctx, read, 0
 	r.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() {
 		r.mu.Lock()
@@ -83,16 +118,24 @@ func (s *Store) Relay(ctx context.Context, publish Publisher) {
 	r.live = false
 	r.mu.Unlock()
 	r.running.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.lanes)
+	clear(r.held)
+	r.ready = nil
 }
 
 // read catches up from the table, then sleeps until commits outgrow memory, a round is due or the sweep is.
 func (r *relay) read(ctx context.Context) {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
+	poll := newPoll(r.store.dialect.sole)
+	defer poll.stop()
 	pause := roundPause
 	var nextRound <-chan time.Time
 	for ctx.Err() == nil {
-		if err := r.catchUp(ctx); err != nil && ctx.Err() == nil {
+		found, err := r.catchUp(ctx)
+		if err != nil && ctx.Err() == nil {
 			r.store.log.ErrorContext(ctx, "reading the outbox; trying again", "error", err)
 			r.behind.Store(true)
 		}
@@ -105,6 +148,7 @@ func (r *relay) read(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
+		case <-poll.next(found):
 		case <-nextRound:
 			nextRound = nil
 			r.newRound(ctx)
@@ -133,52 +177,95 @@ func (r *relay) newRound(ctx context.Context) {
 	r.round.Add(1)
 }
 
-// catchUp hands over the pending rows beyond the cursor until none is left, and then lets commits hand over directly.
-func (r *relay) catchUp(ctx context.Context) error {
+// catchUp hands over the pending rows beyond the cursor until none is left, and tells whether there were any. Then commits
+// hand over directly, if nobody else commits to this database.
+func (r *relay) catchUp(ctx context.Context) (found bool, err error) {
 	for {
 		r.mu.Lock()
 		after, live := r.cursor, r.live
 		r.missed = false
 		r.mu.Unlock()
 		if live {
-			return nil
+			return found, nil
 		}
 		r.marks.reading()
-		var rows []Row
-		err := r.store.View(ctx, func(ctx context.Context, q Reader) (err error) {
-			rows, err = pendingAfter(ctx, q, after, relayReadBatch)
-			return err
-		})
+		rows, err := r.pending(ctx, after, relayReadBatch)
 		if err != nil {
-			return err
+			return found, err
 		}
-		r.take(ctx, rows)
+		more := r.take(ctx, rows)
 		r.marks.read()
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return found, ctx.Err()
+		}
+		found = found || len(rows) > 0
+		if !more {
+			return found, nil
 		}
 	}
 }
 
-// take puts rows read from the table into the lanes. No rows, and no commit since the read began: commits may hand over.
-func (r *relay) take(ctx context.Context, rows []Row) {
+// take puts rows read from the table into the lanes and tells whether to read on. Commits may hand over when no rows were
+// left and no commit came since the read began.
+func (r *relay) take(ctx context.Context, rows []Row) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(rows) == 0 && !r.missed {
-		r.live = true
-		return
+	if len(rows) == 0 {
+		r.live = r.store.dialect.sole && !r.missed
+		return r.missed
 	}
 	for len(r.held) > relayBacklog/2 && ctx.Err() == nil {
 		r.changed.Wait()
 	}
 	for i := range rows {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		r.cursor = max(r.cursor, rows[i].ID)
 		if !r.held[rows[i].ID] && !r.marks.has(rows[i].ID) {
 			r.add(rows[i])
 		}
+	}
+	return true
+}
+
+// poll is when to look for the commits of other instances: often while they come, seldom when they do not. Polling gave
+// twice the throughput of NOTIFY at half the latency.
+type poll struct {
+	timer *time.Timer
+	busy  time.Time
+}
+
+const (
+	pollBusy = 5 * time.Millisecond
+	pollIdle = 50 * time.Millisecond
+)
+
+func newPoll(never bool) *poll {
+	if never {
+		return &poll{}
+	}
+	return &poll{timer: time.NewTimer(pollIdle)}
+}
+
+func (p *poll) next(found bool) <-chan time.Time {
+	if p.timer == nil {
+		return nil
+	}
+	if found {
+		p.busy = time.Now()
+	}
+	if time.Since(p.busy) < time.Second {
+		p.timer.Reset(pollBusy)
+	} else {
+		p.timer.Reset(pollIdle)
+	}
+	return p.timer.C
+}
+
+func (p *poll) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
 	}
 }
 
@@ -191,6 +278,9 @@ func (r *relay) hand(rows []Row) {
 	defer r.mu.Unlock()
 	if !r.live {
 		r.missed = true
+		if !r.store.dialect.sole {
+			r.nudge()
+		}
 		return
 	}
 	if len(r.held)+len(rows) > relayBacklog {

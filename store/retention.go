@@ -31,6 +31,23 @@ func (s *Store) Horizon() time.Time {
 	return time.Time{}
 }
 
+// Horizon is Store.Horizon for an event of the given time. Another instance may have moved the horizon a moment ago, so that
+// it is read again for all but young events.
+func (t *Tx) Horizon(ctx context.Context, at time.Time) (time.Time, error) {
+	if t.store.dialect.sole || t.now.Sub(at) < youngEvent {
+		return t.store.Horizon(), nil
+	}
+	text, err := Setting(ctx, t, horizonSetting)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	us, err := strconv.ParseInt(text, 10, 64)
+	return Time(us), err
+}
+
+// youngEvent is younger than any retention.
+const youngEvent = time.Minute
+
 func (s *Store) loadHorizon(ctx context.Context) error {
 	return s.View(ctx, func(ctx context.Context, r Reader) error {
 		text, err := Setting(ctx, r, horizonSetting)

@@ -27,6 +27,8 @@ type Options struct {
 	Service    string            // the service's name: the file's or schema's, and the consumer's
 	Source     string            // source_service of the events emitted here; empty for any, as in tests of one service
 	Dir        string            // SQLite: the folder of {service}.db
+	Postgres   Postgres          // PostgreSQL, if its URL is set
+	Migrate    Migrating         // what Open does about missing migrations; MigrateApply if ""
 	Catalogue  *events.Catalogue // contracts of what may be published
 	Migrations fs.FS             // the service's own tables; nil if it has none
 
@@ -38,7 +40,7 @@ type Options struct {
 	GroupSize  int                     // members per commit; 64 if 0
 }
 
-// Store is one service's database, opened by one process.
+// Store is one service's database. A SQLite file is opened by one process, a PostgreSQL schema by any number of instances.
 type Store struct {
 	name, source string
 	dialect      dialect
@@ -49,16 +51,14 @@ type Store struct {
 	failpointAt  func(string) error
 	groupSize    int
 
-	writeDB, readDB *sql.DB
-	conn            *connection
-	lock            *fileLock
-	relay           *relay
-	jobs            jobClock
+	db    database
+	relay *relay
+	jobs  jobClock
 
 	queue      chan *member
 	closing    chan struct{}
-	stopped    chan struct{}
-	doing      sync.RWMutex // Do against Close
+	running    sync.WaitGroup // committers, and the refreshing of a shared database
+	doing      sync.RWMutex   // Do against Close
 	closed     bool
 	parkedRows atomic.Int64 // rows that were not refused; never too low
 	horizon    atomic.Int64 // see Horizon, in microseconds
@@ -72,29 +72,45 @@ type Store struct {
 // Open opens the database, creating and migrating it as needed, and starts its committer.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
-		name: o.Service, source: o.Source, dialect: sqliteDialect, catalogue: o.Catalogue, clock: o.Clock, log: o.Logger,
+		name: o.Service, source: o.Source, catalogue: o.Catalogue, clock: o.Clock, log: o.Logger,
 		metrics: o.Metrics, failpointAt: o.Failpoint, groupSize: o.GroupSize,
-		queue: make(chan *member, queueLength), closing: make(chan struct{}), stopped: make(chan struct{}), listeners: map[int]func(){},
+		queue: make(chan *member, queueLength), closing: make(chan struct{}), listeners: map[int]func(){},
 	}
 	s.setDefaults(o.Registerer)
 	var err error
-	s.writeDB, s.readDB, s.lock, err = openSQLite(o.Dir, o.Service)
+	s.dialect, s.db, err = openDatabase(ctx, o)
 	if err != nil {
 		return nil, &Failure{Operation: "open", Err: err}
 	}
-	if err := s.prepare(ctx, o.Migrations); err != nil {
-		return nil, errors.Join(err, s.release())
+	if err := migrate(ctx, s.dialect, s.db.write, o); err != nil {
+		return nil, errors.Join(&Failure{Operation: "migrate", Err: fmt.Errorf("%s: %w", s.name, err)}, s.db.close())
 	}
 	if err := errors.Join(s.countParked(ctx), s.loadHorizon(ctx)); err != nil {
-		return nil, errors.Join(err, s.release())
+		return nil, errors.Join(err, s.db.close())
 	}
 	s.relay = newRelay(s)
 	s.jobs.wake = make(chan struct{}, 1)
-	go (&committer{store: s, conn: s.conn}).run()
-	if err := s.freeLeases(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if s.dialect.sole {
+		s.running.Go((&committer{store: s, conn: newConnection(s.db.write, s.dialect.begin)}).run)
+		if err := s.freeLeases(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		return s, nil
 	}
+	for range postgresCommitters {
+		s.running.Go((&committer{store: s, conn: newConnection(s.db.write, s.dialect.begin)}).run)
+	}
+	s.running.Go(s.refresh)
 	return s, nil
+}
+
+func openDatabase(ctx context.Context, o Options) (dialect, database, error) {
+	if o.Postgres.URL != "" {
+		db, err := openPostgres(ctx, o.Service, o.Postgres)
+		return postgresDialect, db, err
+	}
+	db, err := openSQLite(o.Dir, o.Service)
+	return sqliteDialect, db, err
 }
 
 func (s *Store) setDefaults(r prometheus.Registerer) {
@@ -111,18 +127,6 @@ func (s *Store) setDefaults(r prometheus.Registerer) {
 	if s.groupSize == 0 {
 		s.groupSize = defaultGroup
 	}
-}
-
-func (s *Store) prepare(ctx context.Context, service fs.FS) error {
-	if err := migrate(ctx, s.writeDB, s.dialect, service); err != nil {
-		return &Failure{Operation: "migrate", Err: fmt.Errorf("%s: %w", s.name, err)}
-	}
-	conn, err := newConnection(ctx, s.writeDB, s.dialect.begin)
-	if err != nil {
-		return &Failure{Operation: "open", Err: err}
-	}
-	s.conn = conn
-	return nil
 }
 
 // Name is the service's name.
@@ -152,7 +156,13 @@ func (s *Store) newUUID() uuid.UUID {
 // everything back and is returned as it is; a Failure is the database's. fn may run more than once (a lost group is
 // run again), so it must have no effect but through tx. ctx bounds fn, checked between statements.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	m := &member{ctx: ctx, fn: fn, origin: OriginFrom(ctx), done: make(chan error, 1)}
+	return s.DoKey(ctx, "", fn)
+}
+
+// DoKey is Do with the lock of an ordering key, taken before anything else and held to the commit: over all instances, one
+// transaction at a time works on a key.
+func (s *Store) DoKey(ctx context.Context, key string, fn func(ctx context.Context, tx *Tx) error) error {
+	m := &member{ctx: ctx, key: key, fn: fn, origin: OriginFrom(ctx), done: make(chan error, 1)}
 	if err := s.enqueue(ctx, m); err != nil {
 		return err
 	}
@@ -175,7 +185,7 @@ func (s *Store) enqueue(ctx context.Context, m *member) error {
 
 // View runs fn on a snapshot of the database beside the writer.
 func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r Reader) error) error {
-	tx, err := s.readDB.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true})
+	tx, err := s.db.read.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
 	if err != nil {
 		return s.failure("read", err)
 	}
@@ -210,17 +220,12 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.doing.Unlock()
 	close(s.closing)
-	<-s.stopped
-	return s.release()
+	s.running.Wait()
+	return s.db.close()
 }
 
-func (s *Store) release() error {
-	var errs []error
-	if s.conn != nil {
-		errs = append(errs, s.conn.close())
-	}
-	return errors.Join(append(errs, s.readDB.Close(), s.writeDB.Close(), s.lock.release())...)
-}
+// Shared tells whether other instances may work on the same database.
+func (s *Store) Shared() bool { return !s.dialect.sole }
 
 func (s *Store) failpoint(name string) error {
 	if s.failpointAt == nil {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,15 +20,62 @@ import (
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
+	"github.com/first-viscount/viscount/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// database is what the tests run on. They are one suite for both.
+var database = "sqlite"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if err := postgrestest.Available(); err == nil && !testing.Short() {
+		fmt.Println("the same tests on PostgreSQL")
+		database = "postgres"
+		code = max(code, m.Run())
+		postgrestest.Stop()
+	} else {
+		fmt.Println("not run on PostgreSQL:", err)
+		if os.Getenv("REQUIRE_BROKERS") != "" {
+			code = max(code, 1)
+		}
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// databases are the PostgreSQL databases that stand for folders, so that a test opens one again by the folder's name.
+var databases sync.Map
+
+func postgresOf(t testing.TB, dir string) string {
+	t.Helper()
+	if url, known := databases.Load(dir); known {
+		return url.(string)
+	}
+	url := postgrestest.Database(t)
+	databases.Store(dir, url)
+	return url
+}
+
+// onlySQLite skips what is about its file.
+func onlySQLite(t testing.TB) {
+	t.Helper()
+	if database != "sqlite" {
+		t.Skip("about SQLite's file")
+	}
+}
 
 var tables = fstest.MapFS{"migrations/00001_test.sql": {Data: []byte("-- +goose Up\nCREATE TABLE notes (id {{serial}}, text TEXT NOT NULL UNIQUE);\n-- +goose Down\nDROP TABLE notes;\n")}}
 
 func open(t testing.TB, dir string, change func(*store.Options)) *store.Store {
 	t.Helper()
 	o := store.Options{Service: "test", Dir: dir, Catalogue: events.Platform(), Migrations: tables, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if database == "postgres" {
+		o.Postgres.URL = postgresOf(t, dir)
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -222,6 +270,7 @@ func TestEmitNamesTheFieldAndFillsTheEnvelope(t *testing.T) {
 }
 
 func TestASecondProcessIsToldWhoHoldsTheFile(t *testing.T) {
+	onlySQLite(t)
 	dir := t.TempDir()
 	open(t, dir, nil)
 	_, err := store.Open(t.Context(), store.Options{Service: "test", Dir: dir, Catalogue: events.Platform()})

@@ -65,6 +65,11 @@ type Tx struct {
 	mu     sync.Mutex // held by each statement, so that fencing never interrupts one
 	closed bool
 
+	key    string          // the ordering key that is locked
+	parked map[string]bool // keys of the group for which events are parked; nil where the store's count is the truth
+	alone  bool            // waits for locks
+	putOff bool            // found one taken
+
 	writes    int
 	emitted   []emission
 	counts    map[string]int64
@@ -83,9 +88,29 @@ func (t *Tx) NewID(prefix string) string {
 // Origin is what this transaction was caused by.
 func (t *Tx) Origin() Origin { return t.origin }
 
-// ForUpdate is the clause that locks the rows of a SELECT to the commit. SQLite's one writer is the lock already, so that it
-// says nothing there.
-func (t *Tx) ForUpdate() string { return t.store.dialect.forUpdate }
+// Lock keeps every other transaction that locks one of the keys, on any instance, out until the commit: call it before
+// reading what will be changed. Events and jobs hold the lock of their own ordering key already. On SQLite, whose one writer
+// is the lock, it does nothing. An error must be returned as it is: the transaction is then run again.
+func (t *Tx) Lock(ctx context.Context, keys ...string) error {
+	if t.store.dialect.sole || len(keys) == 0 {
+		return nil
+	}
+	if err := t.enter(ctx); err != nil {
+		return err
+	}
+	defer t.mu.Unlock()
+	numbers := t.store.keyLocks(keys)
+	if t.alone {
+		_, err := t.conn.exec(lockAll, numbers)
+		return err
+	}
+	free := false
+	err := t.conn.each(lockTry, func(rows *sql.Rows) error { return rows.Scan(&free) }, numbers)
+	if err == nil && !free { // waiting here, with the locks of other members held, would be a deadlock
+		t.putOff, err = true, errPutOff
+	}
+	return err
+}
 
 // Exec runs a statement and tells how many rows it changed. Placeholders are $1, $2, …
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is what the two databases say and do differently.
+type dialect struct {
+	name       string
+	begin      string // begins a writing transaction
+	skipLocked string // ends a SELECT that passes over rows which another process works on
+	goose      goose.Dialect
+	hasTable   string // tells whether a table exists
+	snapshot   sql.IsolationLevel
+	tokens     *strings.Replacer // in migrations
+	sole       bool              // one process owns the database, so that its memory is the truth and its one writer is the lock
+	lost       func(error) bool  // the transaction was lost to others (deadlock, serialization): the same work may succeed when run again
+	unknown    func(error) bool  // a commit that failed so may have happened
+}
+
+// database is an opened database.
+type database struct {
+	write, read *sql.DB
+	lock        *fileLock // SQLite's; nil on PostgreSQL
+}
+
+func (d database) close() error {
+	var errs []error
+	if d.write != nil {
+		errs = append(errs, d.write.Close())
+	}
+	if d.read != nil && d.read != d.write {
+		errs = append(errs, d.read.Close())
+	}
+	return errors.Join(append(errs, d.lock.release())...)
+}
