@@ -130,11 +130,9 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	var group errgroup.Group
 	for i, consumer := range consumers {
 		group.Go(func() (err error) {
-			a.stores[i], err = store.Open(ctx, store.Options{
-				Service: consumer.Name, Source: consumer.SourceService(), Dir: c.Store.SQLite.Dir, Catalogue: a.catalogue, Migrations: consumer.Migrations,
-				Logger: a.log, Metrics: storeMetrics, Failpoint: a.options.Failpoint,
-			})
-			if err != nil {
+			o := storeOptions(c.Store, consumer)
+			o.Catalogue, o.Logger, o.Metrics, o.Failpoint = a.catalogue, a.log, storeMetrics, a.options.Failpoint
+			if a.stores[i], err = store.Open(ctx, o); err != nil {
 				return err
 			}
 			a.services[i], err = router.NewService(ctx, consumer, a.stores[i], router.Options{
@@ -148,6 +146,16 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	}
 	a.registry.MustRegister(&gauges{driver: a.options.Driver.Name, services: a.services, timeout: 2 * time.Second})
 	return nil
+}
+
+// storeOptions say where a service's database is.
+func storeOptions(c config.Store, consumer router.Consumer) store.Options {
+	o := store.Options{Service: consumer.Name, Source: consumer.SourceService(), Dir: c.SQLite.Dir, Migrations: consumer.Migrations}
+	if c.Driver == "postgres" {
+		o.Postgres = store.Postgres{URL: c.Postgres.URL, Password: c.Postgres.Password}
+		o.Migrate = store.Migrating(c.Postgres.Migrate)
+	}
+	return o
 }
 
 func settings(c config.Router) router.Settings {
@@ -194,6 +202,12 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 	tick := time.NewTicker(c.PruneInterval)
 	defer tick.Stop()
 	for {
+		if !st.Leading() { // another instance prunes
+			if !pause(ctx, tick.C) {
+				return
+			}
+			continue
+		}
 		removed, err := st.Prune(ctx, store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention})
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -201,11 +215,18 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 		case removed > 0:
 			a.log.InfoContext(ctx, "pruned", "service", st.Name(), "rows", removed)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, tick.C) {
 			return
-		case <-tick.C:
 		}
+	}
+}
+
+func pause(ctx context.Context, tick <-chan time.Time) (goOn bool) {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-tick:
+		return true
 	}
 }
 

@@ -15,9 +15,6 @@ var ErrNotSupported = errors.New("not in this version")
 func supported(c config.Config) error {
 	var errs []error
 	refuse := func(key, what string) { errs = append(errs, fmt.Errorf("%s: %s is %w", key, what, ErrNotSupported)) }
-	if c.Store.Driver != "sqlite" {
-		refuse("store.driver", "the database "+c.Store.Driver)
-	}
 	if !c.HTTP.Auth.None() {
 		refuse("http.auth", "authentication (listen on loopback, behind a proxy that checks tokens)")
 	}

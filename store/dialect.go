@@ -15,6 +15,7 @@ type dialect struct {
 	skipLocked string // ends a SELECT that passes over rows which another process works on
 	goose      goose.Dialect
 	hasTable   string // tells whether a table exists
+	tables     string // names the tables
 	snapshot   sql.IsolationLevel
 	tokens     *strings.Replacer // in migrations
 	sole       bool              // one process owns the database, so that its memory is the truth and its one writer is the lock

@@ -7,6 +7,11 @@ import (
 	"github.com/google/uuid"
 )
 
+// Tables names the tables of this database.
+func (s *Store) Tables(ctx context.Context, r Reader) ([]string, error) {
+	return All(ctx, r, scanString, s.dialect.tables)
+}
+
 // Setting reads a setting of this database, "" if it is not set.
 func Setting(ctx context.Context, r Reader, name string) (string, error) {
 	value, _, err := One(ctx, r, scanString, "SELECT value FROM settings WHERE name = $1", name)

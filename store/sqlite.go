@@ -21,6 +21,7 @@ var sqliteDialect = dialect{
 	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
 	goose:    goose.DialectSQLite3,
 	hasTable: "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",
+	tables:   "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
 	lost:     func(error) bool { return false },
 	unknown:  func(error) bool { return false },
 }

@@ -45,6 +45,9 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, p Product) (Product,
 	if p.ProductID == "" {
 		p.ProductID = tx.NewID("prod")
 	}
+	if err := tx.Lock(ctx, p.ProductID); err != nil {
+		return p, err
+	}
 	known, found, err := find(ctx, tx, p.ProductID, true)
 	if err != nil {
 		return p, err
@@ -72,6 +75,9 @@ func (p Product) sameAs(q Product) bool { return len(changes(p, q)) == 0 && p.Pr
 // Update replaces a product. ifMatch is the version that the caller saw, 0 if it does not care; effective is when a new
 // price begins, nil for at once. What changes nothing emits nothing.
 func (s *Service) Update(ctx context.Context, tx *store.Tx, p Product, ifMatch int64, effective *time.Time) (Product, error) {
+	if err := tx.Lock(ctx, p.ProductID); err != nil {
+		return p, err
+	}
 	old, found, err := find(ctx, tx, p.ProductID, false)
 	if err != nil || !found {
 		return p, orNotFound(err, p.ProductID)
@@ -142,6 +148,9 @@ func (s *Service) ApplyPrice(ctx context.Context, tx *store.Tx, change PriceChan
 
 // Delete takes a product out of the catalog for good.
 func (s *Service) Delete(ctx context.Context, tx *store.Tx, id, reason string) error {
+	if err := tx.Lock(ctx, id); err != nil {
+		return err
+	}
 	p, found, err := find(ctx, tx, id, false)
 	if err != nil || !found {
 		return orNotFound(err, id)

@@ -21,6 +21,9 @@ func (s *Service) Adjust(ctx context.Context, tx *store.Tx, a Adjustment) (Level
 	if a.LocationID == "" {
 		a.LocationID = s.DefaultLocation
 	}
+	if err := tx.Lock(ctx, a.ProductID); err != nil {
+		return Level{}, err
+	}
 	at, err := s.levelFor(ctx, tx, a.ProductID, a.LocationID)
 	if err != nil {
 		return at, err
@@ -97,7 +100,7 @@ func (s *Service) Reserve(ctx context.Context, tx *store.Tx, product, location, 
 
 // Release ends a reservation made by hand; those of orders are ended by their order alone.
 func (s *Service) Release(ctx context.Context, tx *store.Tx, id, reason string) (Reservation, error) {
-	r, found, err := findReservation(ctx, tx, id)
+	r, found, err := lockReservation(ctx, tx, id)
 	if err != nil {
 		return r, err
 	}
@@ -127,7 +130,7 @@ type Expiry struct {
 
 // ExpireReservation ends a reservation made by hand when its time is up.
 func (s *Service) ExpireReservation(ctx context.Context, tx *store.Tx, e Expiry) error {
-	r, found, err := findReservation(ctx, tx, e.ReservationID)
+	r, found, err := lockReservation(ctx, tx, e.ReservationID)
 	if err != nil || !found || r.Status != Open {
 		return err
 	}
@@ -138,6 +141,9 @@ func (s *Service) ExpireReservation(ctx context.Context, tx *store.Tx, e Expiry)
 func (s *Service) SetThreshold(ctx context.Context, tx *store.Tx, product, location string, threshold int64) (Level, error) {
 	if location == "" {
 		location = s.DefaultLocation
+	}
+	if err := tx.Lock(ctx, product); err != nil {
+		return Level{}, err
 	}
 	at, err := s.levelFor(ctx, tx, product, location)
 	if err != nil {

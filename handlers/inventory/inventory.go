@@ -75,7 +75,7 @@ func (s *Service) hold(ctx context.Context, tx *store.Tx, at *Level, r Reservati
 
 // ReleaseOrder gives back what a cancelled order had reserved. A cancellation that overtakes its order leaves a tombstone.
 func (s *Service) ReleaseOrder(ctx context.Context, tx *store.Tx, e events.Event[events.OrderCancelled]) error {
-	held, err := reservationsOf(ctx, tx, e.Data.OrderID)
+	held, err := lockReservationsOf(ctx, tx, e.Data.OrderID)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Service) release(ctx context.Context, tx *store.Tx, r Reservation, reas
 
 // ShipOrder deducts the goods of a completed order.
 func (s *Service) ShipOrder(ctx context.Context, tx *store.Tx, e events.Event[events.OrderCompleted]) error {
-	held, err := reservationsOf(ctx, tx, e.Data.OrderID)
+	held, err := lockReservationsOf(ctx, tx, e.Data.OrderID)
 	if err != nil {
 		return err
 	}

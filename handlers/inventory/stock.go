@@ -54,10 +54,17 @@ type shelf struct {
 	refused  map[string]bool     // products that cannot be ordered
 }
 
-// loadShelf reads the levels of every product of the lines. reason says why an order of them is refused whatever the stock.
+// loadShelf locks the stock of every product of the lines and reads it. reason says why an order of them is refused whatever the stock.
 func (s *Service) loadShelf(ctx context.Context, tx *store.Tx, items []events.Item) (*shelf, string, error) {
 	sh := &shelf{levels: map[string][]*Level{}, location: s.DefaultLocation, refused: map[string]bool{}}
 	reason := ""
+	products := make([]string, len(items))
+	for i, item := range items {
+		products[i] = item.ProductID
+	}
+	if err := tx.Lock(ctx, products...); err != nil {
+		return nil, "", err
+	}
 	for _, item := range items {
 		if _, loaded := sh.levels[item.ProductID]; loaded {
 			continue
@@ -175,6 +182,34 @@ func findReservation(ctx context.Context, r store.Reader, id string) (Reservatio
 
 func reservationsOf(ctx context.Context, r store.Reader, order string) ([]Reservation, error) {
 	return store.All(ctx, r, scanReservation, "SELECT "+reservationColumns+" FROM reservations WHERE order_id = $1 ORDER BY reservation_id", order)
+}
+
+// lockReservation finds a reservation whose product's stock, and so its status, nobody else changes until the commit.
+func lockReservation(ctx context.Context, tx *store.Tx, id string) (Reservation, bool, error) {
+	r, found, err := findReservation(ctx, tx, id)
+	if err != nil || !found {
+		return r, false, err
+	}
+	if err := tx.Lock(ctx, r.ProductID); err != nil {
+		return r, false, err
+	}
+	return findReservation(ctx, tx, id)
+}
+
+// lockReservationsOf is lockReservation for those of an order.
+func lockReservationsOf(ctx context.Context, tx *store.Tx, order string) ([]Reservation, error) {
+	held, err := reservationsOf(ctx, tx, order)
+	if err != nil {
+		return nil, err
+	}
+	products := make([]string, len(held))
+	for i, r := range held {
+		products[i] = r.ProductID
+	}
+	if err := tx.Lock(ctx, products...); err != nil {
+		return nil, err
+	}
+	return reservationsOf(ctx, tx, order)
 }
 
 func saveReservation(ctx context.Context, tx *store.Tx, r Reservation) error {

@@ -10,6 +10,9 @@ import (
 
 // Cancel ends an order that is not completed yet.
 func (s *Service) Cancel(ctx context.Context, tx *store.Tx, id, reason, by string) (Order, error) {
+	if err := tx.Lock(ctx, id); err != nil {
+		return Order{}, err
+	}
 	o, err := mustFind(ctx, tx, id)
 	if err != nil {
 		return o, err
@@ -48,6 +51,9 @@ func (s *Service) Expire(ctx context.Context, tx *store.Tx, e Expiry) error {
 
 // Refund asks for money of a completed order to go back; amount nil is all that is left.
 func (s *Service) Refund(ctx context.Context, tx *store.Tx, id string, amount *events.Money, reason, by string) (Order, error) {
+	if err := tx.Lock(ctx, id); err != nil {
+		return Order{}, err
+	}
 	o, err := mustFind(ctx, tx, id)
 	if err != nil {
 		return o, err

@@ -50,6 +50,9 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n NewOrder) (Order, 
 	if n.OrderID == "" {
 		n.OrderID = tx.NewID("order")
 	}
+	if err := tx.Lock(ctx, n.OrderID); err != nil {
+		return Order{}, err
+	}
 	if known, found, err := find(ctx, tx, n.OrderID); err != nil {
 		return known, err
 	} else if found {

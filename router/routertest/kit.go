@@ -1,5 +1,6 @@
 // Package routertest is the kit for handler authors: the production chain on a real database in a temporary folder, a clock
-// that is moved by hand, and no broker. A test takes milliseconds.
+// that is moved by hand, and no broker. A test takes milliseconds. With VISCOUNT_TEST_POSTGRES set to the URL of a server, the
+// same tests run on PostgreSQL.
 package routertest
 
 import (
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
+	"github.com/first-viscount/viscount/store/postgrestest"
 )
 
 // Kit is one service under test.
@@ -56,9 +59,13 @@ func NewWith(t testing.TB, catalogue *events.Catalogue, settings router.Settings
 	k := &Kit{t: t, now: start, sequences: map[string]int64{}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
-	k.store, err = store.Open(t.Context(), store.Options{
-		Service: "test", Dir: t.TempDir(), Catalogue: catalogue, Migrations: migrations, Logger: log, Clock: func() time.Time { return k.now },
-	})
+	o := store.Options{Service: "test", Catalogue: catalogue, Migrations: migrations, Logger: log, Clock: func() time.Time { return k.now }}
+	if os.Getenv("VISCOUNT_TEST_POSTGRES") != "" {
+		o.Postgres.URL = postgrestest.Database(t)
+	} else {
+		o.Dir = t.TempDir()
+	}
+	k.store, err = store.Open(t.Context(), o)
 	k.must(err, "opening the database")
 	t.Cleanup(func() { k.must(k.store.Close(), "closing the database") })
 	k.service, err = router.NewService(t.Context(), router.Assemble("test", migrations, parts...), k.store, router.Options{Settings: settings, Logger: log})

@@ -176,15 +176,18 @@ func (k *Kit) dump() map[string][]string {
 	k.t.Helper()
 	tables := map[string][]string{}
 	k.View(func(ctx context.Context, r store.Reader) error {
-		names, err := store.All(ctx, r, func(s store.Scanner) (name string, err error) { return name, s.Scan(&name) },
-			"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'counters' ORDER BY name")
+		names, err := k.store.Tables(ctx, r)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
+			if name == "counters" {
+				continue
+			}
 			if tables[name], err = rowsOf(ctx, r, name); err != nil {
 				return err
 			}
+			slices.Sort(tables[name])
 		}
 		return nil
 	})
