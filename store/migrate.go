@@ -117,7 +117,7 @@ func appliedAt(ctx context.Context, d dialect, db *sql.DB, table string) (map[in
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	applied := map[int64]time.Time{}
 	for rows.Next() {
 		var version int64

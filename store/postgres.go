@@ -94,7 +94,7 @@ func explainPostgres(config *pgx.ConnConfig, err error) error {
 		}
 		return fmt.Errorf("PostgreSQL at %s (store.postgres.url): %s (%s)", at, server.Message, server.Code)
 	}
-	var cause error = err
+	cause := err
 	var connecting *pgconn.ConnectError
 	if errors.As(err, &connecting) {
 		cause = connecting.Unwrap()
@@ -159,7 +159,7 @@ func withLock(ctx context.Context, db *sql.DB, number int64, f func(ctx context.
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // only back to the pool
 	for {
 		var held bool
 		if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", number).Scan(&held); err != nil {

@@ -118,7 +118,7 @@ func startOwn() (base string, stop func(), err error) {
 		return "", nil, err
 	}
 	data := filepath.Join(dir, "data")
-	initialise := exec.Command(filepath.Join(bin, "initdb"), "-A", "trust", "-U", "viscount", "-E", "UTF8", "--locale=C", "--no-sync", "-D", data)
+	initialise := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "-A", "trust", "-U", "viscount", "-E", "UTF8", "--locale=C", "--no-sync", "-D", data)
 	initialise.SysProcAttr, initialise.Dir = &syscall.SysProcAttr{Credential: who}, dir
 	if out, err := initialise.CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -127,7 +127,7 @@ func startOwn() (base string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
+	cmd := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
 	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}, dir
 	began, ended := make(chan error, 1), make(chan struct{})
 	go supervise(cmd, began, ended)
@@ -137,7 +137,7 @@ func startOwn() (base string, stop func(), err error) {
 	stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGQUIT) // at once; the data is thrown away
 		<-ended
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir) // a temporary folder
 	}
 	base = "postgres://viscount@127.0.0.1:" + port + "/postgres?sslmode=disable"
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -201,7 +201,7 @@ func owner(dir string) (*syscall.Credential, error) {
 }
 
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
