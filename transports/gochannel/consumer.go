@@ -4,37 +4,25 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/first-viscount/viscount/transports/keyed"
 )
 
 // consumer is one service's side of the channels.
 type consumer struct {
-	name   string
-	engine *keyed.Engine
-	hears  map[string]bool
+	*keyed.Consumer
 
 	mu       sync.Mutex
-	inlets   map[string]chan *message.Message // by topic, from the engine
-	progress time.Time                        // when it last finished a message
-	missed   map[string]int64                 // by topic: the latest round in which it was left behind
+	progress time.Time        // when it last finished a message
+	missed   map[string]int64 // by topic: the latest round in which it was left behind
 }
 
 func newConsumer(name string, keys int, topics []string) *consumer {
-	c := &consumer{
-		name: name, engine: keyed.New(keyed.Options{Keys: keys}), hears: map[string]bool{},
-		inlets: map[string]chan *message.Message{}, missed: map[string]int64{},
-	}
+	c := &consumer{Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: keys}), missed: map[string]int64{}}
 	for _, topic := range topics {
-		c.hears[topic] = true
-		c.inlets[topic] = make(chan *message.Message)
 		c.missed[topic] = -1
 	}
 	return c
 }
-
-func (c *consumer) inlet(topic string) chan *message.Message { return c.inlets[topic] }
 
 func (c *consumer) noteProgress() {
 	c.mu.Lock()

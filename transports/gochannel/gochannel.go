@@ -44,7 +44,6 @@ type Transport struct {
 	cancel    context.CancelFunc
 	consumers map[string]*consumer
 	byTopic   map[string][]*consumer
-	forwards  sync.WaitGroup
 }
 
 // New opens the channels for the consumers of o. wait is how long Publish waits for a consumer that finishes nothing.
@@ -111,8 +110,8 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 	done := make(chan struct{}, len(messages))
 	tickets := make([]*keyed.Ticket, 0, len(messages))
 	for _, msg := range messages {
-		ticket, err := c.engine.Add(ctx, keyed.Item{
-			Key: msg.Metadata.Get(driver.KeyMetadata), Message: msg.Copy(), To: c.inlet(topic),
+		ticket, err := c.Engine.Add(ctx, keyed.Item{
+			Key: msg.Metadata.Get(driver.KeyMetadata), Message: msg.Copy(), To: c.Inlet(topic),
 			Done: func() { c.noteProgress(); done <- struct{}{} },
 		})
 		if err != nil {
@@ -160,16 +159,14 @@ func (t *Transport) watch(c *consumer, cancel context.CancelCauseFunc) (stop fun
 
 // giveUp withdraws what was not delivered yet and tells why the messages were not taken.
 func (t *Transport) giveUp(ctx context.Context, c *consumer, topic string, round int64, tickets []*keyed.Ticket, err error) error {
-	for _, ticket := range tickets {
-		ticket.Withdraw()
-	}
+	c.Engine.Withdraw(tickets)
 	if errors.Is(context.Cause(ctx), driver.ErrLeftBehind) {
 		if c.leaveBehind(topic, round) {
-			t.log.Warn("a consumer takes no events for now; the others go on, and it gets what it missed later", "consumer", c.name, "topic", topic, "waited", t.patience)
+			t.log.Warn("a consumer takes no events for now; the others go on, and it gets what it missed later", "consumer", c.Name, "topic", topic, "waited", t.patience)
 		}
 		return driver.ErrLeftBehind
 	}
-	return fmt.Errorf("gochannel: handing %s to %s: %w", topic, c.name, err)
+	return fmt.Errorf("gochannel: handing %s to %s: %w", topic, c.Name, err)
 }
 
 func roundOf(msg *message.Message) (int64, error) {
@@ -190,58 +187,20 @@ func (t *Transport) Subscriber(name string) (message.Subscriber, error) {
 	if !known {
 		return nil, fmt.Errorf("gochannel: %q is no consumer of this process", name)
 	}
-	return subscriber{t, c}, nil
+	return subscriber{c.Consumer}, nil
 }
 
-type subscriber struct {
-	t *Transport
-	c *consumer
-}
+// subscriber is the consumer as Watermill sees it.
+type subscriber struct{ *keyed.Consumer }
 
 // Close does nothing: the transport is closed as a whole.
 func (subscriber) Close() error { return nil }
-
-// Subscribe gives the consumer's messages of a topic until ctx ends; then they wait for the next subscription.
-func (s subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	if !s.c.hears[topic] {
-		return nil, fmt.Errorf("gochannel: %s does not hear %s", s.c.name, topic)
-	}
-	out := make(chan *message.Message)
-	s.t.forwards.Go(func() {
-		defer close(out)
-		forward(ctx, s.t.ctx, s.c.inlet(topic), out)
-	})
-	return out, nil
-}
-
-// forward stands between the engine and the reader, so that the reader's channel can be closed while deliveries wait.
-func forward(ctx, life context.Context, in <-chan *message.Message, out chan<- *message.Message) {
-	for {
-		var msg *message.Message
-		select {
-		case msg = <-in:
-		case <-ctx.Done():
-			return
-		case <-life.Done():
-			return
-		}
-		select {
-		case out <- msg:
-		case <-ctx.Done():
-			msg.Nack()
-			return
-		case <-life.Done():
-			msg.Nack()
-			return
-		}
-	}
-}
 
 // Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {
 	errs := make([]error, 0, len(t.consumers))
 	for _, c := range t.consumers {
-		errs = append(errs, c.engine.Drain(ctx))
+		errs = append(errs, c.Engine.Drain(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -250,8 +209,7 @@ func (t *Transport) Drain(ctx context.Context) error {
 func (t *Transport) Close() error {
 	t.cancel()
 	for _, c := range t.consumers {
-		c.engine.Close()
+		c.Consumer.Close()
 	}
-	t.forwards.Wait()
 	return nil
 }

@@ -56,12 +56,12 @@ type lane struct {
 	items []*Ticket
 }
 
-// Ticket is a message taken in. Withdraw gives it up if it was not delivered yet.
+// Ticket is a message taken in.
 type Ticket struct {
-	item   Item
-	engine *Engine
-	begun  bool
-	gone   bool
+	item  Item
+	begun bool // it was delivered
+	gone  bool // withdrawn
+	ended bool
 }
 
 // New starts an engine.
@@ -88,25 +88,11 @@ func defaultPause(refusals int) time.Duration {
 func (e *Engine) Add(ctx context.Context, item Item) (*Ticket, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.inside >= e.options.Window && !e.draining {
-		stop := context.AfterFunc(ctx, func() {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.changed.Broadcast()
-		})
-		defer stop()
-		for e.inside >= e.options.Window && ctx.Err() == nil && !e.draining {
-			e.changed.Wait()
-		}
-	}
-	if e.draining {
-		return nil, ErrClosed
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := e.awaitRoom(ctx); err != nil {
+		return nil, err
 	}
 	e.inside++
-	t := &Ticket{item: item, engine: e}
+	t := &Ticket{item: item}
 	e.enqueue(t)
 	return t, nil
 }
@@ -130,11 +116,68 @@ func (e *Engine) enqueue(t *Ticket) {
 	e.running.Go(func() { e.run(l) })
 }
 
-// Withdraw gives a message up unless it was delivered already; then it is never delivered and its Done never called.
-func (t *Ticket) Withdraw() {
-	t.engine.mu.Lock()
-	defer t.engine.mu.Unlock()
-	t.gone = !t.begun
+// Room waits until the window has room, and tells how much: a caller that is the only one to add may add as many without
+// being blocked.
+func (e *Engine) Room(ctx context.Context) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.awaitRoom(ctx); err != nil {
+		return 0, err
+	}
+	return e.options.Window - e.inside, nil
+}
+
+func (e *Engine) awaitRoom(ctx context.Context) error {
+	e.await(ctx, func() bool { return e.inside < e.options.Window || e.draining })
+	if e.draining {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+// await sleeps until a condition holds or ctx ends. The lock is held.
+func (e *Engine) await(ctx context.Context, holds func() bool) {
+	if holds() {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.changed.Broadcast()
+	})
+	defer stop()
+	for !holds() && ctx.Err() == nil {
+		e.changed.Wait()
+	}
+}
+
+// Withdraw gives messages up: one that was not delivered yet never is, and one that is refused is not delivered again. Their
+// Done is called only if they are acknowledged nevertheless.
+func (e *Engine) Withdraw(tickets []*Ticket) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range tickets {
+		t.gone = true
+	}
+}
+
+// Await waits until none of the messages is being handled, or ctx ends.
+func (e *Engine) Await(ctx context.Context, tickets []*Ticket) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range tickets {
+		e.await(ctx, func() bool { return t.ended || !t.begun })
+		if !t.ended && t.begun {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (e *Engine) withdrawn(t *Ticket) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return t.gone
 }
 
 // run delivers a lane until it is empty, then the next one that waits.
@@ -144,10 +187,11 @@ func (e *Engine) run(l *lane) {
 		if t == nil {
 			return
 		}
-		if t.item.deliver(e) {
+		if e.deliver(t) {
 			t.item.Done()
 		}
 		e.mu.Lock()
+		t.ended = true
 		e.inside--
 		e.changed.Broadcast()
 		e.mu.Unlock()
@@ -187,21 +231,25 @@ func (e *Engine) next(l **lane) *Ticket {
 	return nil
 }
 
-// deliver hands the message out until it is acknowledged; false when the engine closed first. A refused message is delivered
-// again as a fresh copy, because an acknowledgement is given once.
-func (i *Item) deliver(e *Engine) bool {
+// deliver hands the message out until it is acknowledged; false when it was withdrawn or the engine closed first. A refused
+// message is delivered again as a fresh copy, because an acknowledgement is given once.
+func (e *Engine) deliver(t *Ticket) bool {
+	i := &t.item
 	msg := i.Message
 	for refusals := 1; ; refusals++ {
 		ctx, cancel := context.WithCancel(e.ctx)
 		msg.SetContext(ctx)
 		acked := i.handOut(e, msg)
 		cancel()
-		if acked || e.ctx.Err() != nil {
+		if acked || e.ctx.Err() != nil || e.withdrawn(t) {
 			return acked
 		}
 		select {
 		case <-time.After(e.options.Redeliver(refusals)):
 		case <-e.ctx.Done():
+			return false
+		}
+		if e.withdrawn(t) {
 			return false
 		}
 		msg = msg.Copy()

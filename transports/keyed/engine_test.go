@@ -95,7 +95,7 @@ func (o *observer) handle(i int, msg *message.Message) {
 		if before, any := o.last[p.key]; any && before > i {
 			o.fail("message %d of %s after message %d", i, p.key, before)
 		}
-		if before, any := o.last[p.key]; any && before < i && !o.acked[before] {
+		if before, any := o.last[p.key]; any && before < i && !o.acked[before] && !o.s.messages[before].withdraw {
 			o.fail("message %d of %s before message %d was acknowledged", i, p.key, before)
 		}
 		o.last[p.key] = i
@@ -181,7 +181,7 @@ func play(s schedule) []string {
 			o.mu.Unlock()
 		}
 		if p.withdraw {
-			ticket.Withdraw()
+			e.Withdraw([]*keyed.Ticket{ticket})
 		}
 	}
 	if s.end == 0 {
@@ -219,6 +219,9 @@ func (o *observer) judge(taken []bool) {
 	for i, p := range o.s.messages {
 		if o.acked[i] && o.done[i] != 1 && o.s.end == 0 { // an acknowledgement that crosses Close is the source's duplicate
 			o.fail("message %d was acknowledged and done %d times", i, o.done[i])
+		}
+		if p.withdraw && o.delivered[i] > 1 {
+			o.fail("message %d was delivered %d times, though it was withdrawn", i, o.delivered[i])
 		}
 		if o.s.end == 0 && taken[i] && !p.withdraw && o.delivered[i] != p.refusals+1 {
 			o.fail("message %d was delivered %d times, refused %d", i, o.delivered[i], p.refusals)
