@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/keyed"
 )
 
@@ -16,8 +17,8 @@ type consumer struct {
 	missed   map[string]int64 // by topic: the latest round in which it was left behind
 }
 
-func newConsumer(name string, keys int, topics []string) *consumer {
-	c := &consumer{Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: keys}), missed: map[string]int64{}}
+func newConsumer(name string, topics []string, o driver.Options) *consumer {
+	c := &consumer{Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), missed: map[string]int64{}}
 	for _, topic := range topics {
 		c.missed[topic] = -1
 	}

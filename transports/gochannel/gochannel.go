@@ -46,7 +46,8 @@ type Transport struct {
 	byTopic   map[string][]*consumer
 }
 
-// New opens the channels for the consumers of o. wait is how long Publish waits for a consumer that finishes nothing.
+// New opens the channels for the consumers of o. wait is how long Publish waits for a consumer that finishes nothing; with 0
+// it waits for none, and returns when the messages are in the consumers' windows: for tests that publish before they subscribe.
 func New(o driver.Options, wait time.Duration) *Transport {
 	t := &Transport{log: o.Logger, patience: wait, consumers: map[string]*consumer{}, byTopic: map[string][]*consumer{}}
 	if t.log == nil {
@@ -54,7 +55,7 @@ func New(o driver.Options, wait time.Duration) *Transport {
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	for name, topics := range o.Consumers {
-		c := newConsumer(name, o.KeysInFlight, topics)
+		c := newConsumer(name, topics, o)
 		t.consumers[name] = c
 		for _, topic := range topics {
 			t.byTopic[topic] = append(t.byTopic[topic], c)
@@ -105,7 +106,9 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 	}
 	ctx, cancel := context.WithCancelCause(t.ctx)
 	defer cancel(nil)
-	defer t.watch(c, cancel)()
+	if t.patience > 0 {
+		defer t.watch(c, cancel)()
+	}
 
 	done := make(chan struct{}, len(messages))
 	tickets := make([]*keyed.Ticket, 0, len(messages))
@@ -118,6 +121,9 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 			return t.giveUp(ctx, c, topic, round, tickets, err)
 		}
 		tickets = append(tickets, ticket)
+	}
+	if t.patience == 0 {
+		return nil
 	}
 	for range tickets {
 		select {
@@ -195,6 +201,9 @@ type subscriber struct{ *keyed.Consumer }
 
 // Close does nothing: the transport is closed as a whole.
 func (subscriber) Close() error { return nil }
+
+// Standing implements driver.Transport: what consumers have not taken is in the outboxes.
+func (t *Transport) Standing(context.Context) (driver.Standing, error) { return driver.Standing{}, nil }
 
 // Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {

@@ -1,0 +1,270 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/keyed"
+)
+
+const (
+	heartbeat      = 500 * time.Millisecond // how soon a member hears of a rebalance
+	sessionTimeout = 10 * time.Second       // how soon a dead one is given up
+	commitEvery    = 500 * time.Millisecond // what is handled twice after a crash
+	revokeTimeout  = 10 * time.Second       // how long a rebalance waits for work in flight
+)
+
+// consumer is one member of a consumer's group, for all of its topics: they have equal partition counts and are assigned by
+// range, so that the topics of a key meet in one instance.
+type consumer struct {
+	*keyed.Consumer
+	log     *slog.Logger
+	options []kgo.Opt
+
+	start   sync.Once
+	failed  error
+	client  *kgo.Client
+	stop    context.CancelFunc // of the loop
+	stopped chan struct{}
+
+	mu         sync.Mutex
+	partitions map[place]*partition
+}
+
+type place struct {
+	topic  string
+	number int32
+}
+
+func newConsumer(name string, topics []string, o driver.Options, common []kgo.Opt) *consumer {
+	c := &consumer{
+		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), log: o.Logger.With("consumer", name),
+		partitions: map[place]*partition{}, stopped: make(chan struct{}),
+	}
+	c.options = append([]kgo.Opt{
+		kgo.ConsumerGroup(o.ConsumerName(name)),
+		kgo.ConsumeTopics(c.Topics()...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), // a new group misses nothing
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Balancers(kgo.RangeBalancer()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitEvery),
+		kgo.HeartbeatInterval(heartbeat), kgo.SessionTimeout(sessionTimeout), kgo.RebalanceTimeout(2 * revokeTimeout),
+		kgo.FetchMaxWait(time.Second),
+		kgo.AdjustFetchOffsetsFn(c.starting), kgo.OnPartitionsAssigned(c.assigned), kgo.OnPartitionsRevoked(c.revoked), kgo.OnPartitionsLost(c.lost),
+	}, common...)
+	return c
+}
+
+// subscriber is the consumer as Watermill sees it.
+type subscriber struct{ *consumer }
+
+// Close does nothing: the transport is closed as a whole.
+func (subscriber) Close() error { return nil }
+
+// Subscribe gives the messages of a topic. The first subscription joins the group.
+func (s subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	out, err := s.Consumer.Subscribe(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	s.start.Do(s.join)
+	return out, s.failed
+}
+
+func (c *consumer) join() {
+	c.mu.Lock() // the callbacks begin before NewClient returns
+	c.client, c.failed = kgo.NewClient(c.options...)
+	c.mu.Unlock()
+	if c.failed != nil {
+		c.failed = fmt.Errorf("kafka: joining the group: %w", c.failed)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	go c.run(ctx)
+}
+
+// run takes records in as long as the engine has room for them. While it polls no partition comes or goes; between two polls
+// any may.
+func (c *consumer) run(ctx context.Context) {
+	defer close(c.stopped)
+	for {
+		room, err := c.Engine.Room(ctx)
+		if err != nil {
+			return
+		}
+		fetches := c.client.PollRecords(ctx, room)
+		if ctx.Err() == nil {
+			c.complain(ctx, fetches)
+			fetches.EachPartition(func(p kgo.FetchTopicPartition) { c.take(ctx, p) })
+		}
+		c.client.AllowRebalance()
+		if fetches.IsClientClosed() {
+			return
+		}
+	}
+}
+
+// complain logs what a broker would not give; the client tries again by itself.
+func (c *consumer) complain(ctx context.Context, fetches kgo.Fetches) {
+	fetches.EachError(func(topic string, number int32, err error) {
+		if !errors.Is(err, kgo.ErrClientClosed) && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "fetching from Kafka; trying again", "topic", topic, "partition", number, "error", err)
+		}
+	})
+}
+
+// take hands the records of a partition to the engine, which has room for them.
+func (c *consumer) take(ctx context.Context, fetched kgo.FetchTopicPartition) {
+	c.mu.Lock()
+	p := c.partitions[place{fetched.Topic, fetched.Partition}]
+	c.mu.Unlock()
+	if p == nil {
+		return
+	}
+	for _, r := range fetched.Records {
+		if err := p.take(ctx, r); err != nil {
+			return // closing: the records are the group's again
+		}
+	}
+}
+
+func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for topic, numbers := range assigned {
+		for _, n := range numbers {
+			c.partitions[place{topic, n}] = newPartition(c, client, topic, n)
+		}
+	}
+}
+
+// starting notes where partitions are read from, so that their lag is known before the first record.
+func (c *consumer) starting(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for topic, numbers := range offsets {
+		for n, offset := range numbers {
+			if p := c.partitions[place{topic, n}]; p != nil {
+				p.begin(offset.EpochOffset().Offset)
+			}
+		}
+	}
+	return offsets, nil
+}
+
+// revoked ends the work on partitions that go to another member: what was not begun is withdrawn, what is in flight has a
+// while to finish, and what finished is committed.
+func (c *consumer) revoked(ctx context.Context, client *kgo.Client, revoked map[string][]int32) {
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	if err := c.Engine.Await(ctx, c.give(revoked)); err != nil {
+		c.log.WarnContext(ctx, "a rebalance does not wait for events that are still being handled; they may be delivered twice", "waited", revokeTimeout)
+	}
+	if err := client.CommitMarkedOffsets(context.WithoutCancel(ctx)); err != nil {
+		c.log.WarnContext(ctx, "committing offsets before a rebalance; some events may be delivered twice", "error", err)
+	}
+	c.forget(revoked)
+}
+
+// lost ends the work on partitions that another member may have already.
+func (c *consumer) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	c.give(lost)
+	c.forget(lost)
+}
+
+// give withdraws the messages of partitions and returns those that are unfinished.
+func (c *consumer) give(partitions map[string][]int32) []*keyed.Ticket {
+	var tickets []*keyed.Ticket
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for topic, numbers := range partitions {
+		for _, n := range numbers {
+			if p := c.partitions[place{topic, n}]; p != nil {
+				tickets = append(tickets, p.unfinished()...)
+			}
+		}
+	}
+	c.Engine.Withdraw(tickets)
+	return tickets
+}
+
+// forget drops partitions: what finishes later is no longer marked.
+func (c *consumer) forget(partitions map[string][]int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for topic, numbers := range partitions {
+		for _, n := range numbers {
+			if p := c.partitions[place{topic, n}]; p != nil {
+				p.drop()
+				delete(c.partitions, place{topic, n})
+			}
+		}
+	}
+}
+
+// drain takes nothing more in and waits for what is in flight.
+func (c *consumer) drain(ctx context.Context) error {
+	if c.stop != nil {
+		c.stop()
+		<-c.stopped
+	}
+	return c.Engine.Drain(ctx)
+}
+
+// close leaves the group, which commits what is finished.
+func (c *consumer) close() {
+	c.start.Do(func() {}) // no later subscription joins
+	if c.stop != nil {
+		c.stop()
+		<-c.stopped
+	}
+	c.Consumer.Close()
+	if c.client != nil {
+		c.client.CloseAllowingRebalance()
+	}
+}
+
+// lag is how far the partitions of this member are behind their ends.
+func (c *consumer) lag(ends kadm.ListedOffsets) []driver.Lag {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lags := map[string]*driver.Lag{}
+	for _, topic := range c.Topics() {
+		lags[topic] = &driver.Lag{Consumer: c.Name, Topic: topic}
+	}
+	for at, p := range c.partitions {
+		if end, known := ends.Lookup(at.topic, at.number); known {
+			events, oldest := p.behind(end.Offset)
+			lags[at.topic].Events += events
+			lags[at.topic].Oldest = max(lags[at.topic].Oldest, oldest)
+		}
+	}
+	out := make([]driver.Lag, 0, len(lags))
+	for _, topic := range c.Topics() {
+		out = append(out, *lags[topic])
+	}
+	return out
+}
+
+// degraded tells of topics whose partitions do not meet: the order of a key over topics then rests on the key's lock alone.
+func (c *consumer) degraded(ends kadm.ListedOffsets) []string {
+	counts := map[int]string{}
+	for topic, partitions := range ends {
+		counts[len(partitions)] = topic
+	}
+	if len(counts) < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the topics of %s have unequal partition counts (%v): order of a key over topics rests on its lock alone; make them equal", c.Name, counts)}
+}
