@@ -17,7 +17,7 @@ help: ## list the commands
 
 .PHONY: build
 build: ## build bin/viscount
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BINARY) ./cmd/viscount
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) ./cmd/viscount
 
 .PHONY: run
 run: build ## run the platform on http://127.0.0.1:8080 (ARGS="--listen …" for more)

@@ -166,17 +166,46 @@ func settings(c config.Router) router.Settings {
 }
 
 func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (err error) {
-	topics := map[string][]string{}
-	for _, c := range consumers {
-		topics[c.Name] = c.Topics()
+	hears := hearing(consumers)
+	audience := hears
+	if a.options.Platform {
+		audience = hearing(append(routes(services(a.options.Config)), a.options.Consumers...))
 	}
 	a.transport, err = a.options.Driver.Open(ctx, driver.Options{
-		Config: a.options.Config.Transport, Consumers: topics, KeysInFlight: a.options.Config.Router.KeysInFlight, Logger: a.log,
+		Config: a.options.Config.Transport, Consumers: hears, Audience: audience, Topics: topicsOf(a.catalogue, consumers),
+		KeysInFlight: a.options.Config.Router.KeysInFlight, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the transport %s: %w", a.options.Driver.Name, err)
 	}
 	return nil
+}
+
+// hearing maps consumers to the topics that they hear.
+func hearing(consumers []router.Consumer) map[string][]string {
+	topics := map[string][]string{}
+	for _, c := range consumers {
+		topics[c.Name] = c.Topics()
+	}
+	return topics
+}
+
+// topicsOf are the topics that the consumers hear or publish to.
+func topicsOf(catalogue *events.Catalogue, consumers []router.Consumer) []driver.Topic {
+	concerns := map[string]bool{} // topics heard, sources published from
+	for _, c := range consumers {
+		concerns[c.SourceService()] = true
+		for _, topic := range c.Topics() {
+			concerns[topic] = true
+		}
+	}
+	var topics []driver.Topic
+	for _, d := range catalogue.All() {
+		if concerns[d.Contract.Publisher] || concerns[d.Contract.Topic()] {
+			topics = append(topics, driver.Topic{Name: d.Contract.Topic(), Retention: d.Contract.Retention})
+		}
+	}
+	return topics
 }
 
 func (a *App) startRouter(ctx context.Context) (err error) {

@@ -169,9 +169,9 @@ start() {
 	for n in $(seq "$KAFKA_NODES"); do await "kafka-$n" "$((KAFKA_PORT + n - 1))"; done
 	await postgres "$POSTGRES_PORT"
 	{
-		echo "export VISCOUNT_TEST_KAFKA=$brokers"
-		echo "export VISCOUNT_TEST_POSTGRES='postgres://viscount@127.0.0.1:$POSTGRES_PORT/postgres?sslmode=disable'"
-		if running pubsub; then await pubsub "$PUBSUB_PORT" && echo "export VISCOUNT_TEST_PUBSUB=127.0.0.1:$PUBSUB_PORT"; fi
+		echo "export TEST_KAFKA=$brokers"
+		echo "export TEST_POSTGRES='postgres://viscount@127.0.0.1:$POSTGRES_PORT/postgres?sslmode=disable'"
+		if running pubsub; then await pubsub "$PUBSUB_PORT" && echo "export TEST_PUBSUB=127.0.0.1:$PUBSUB_PORT"; fi
 	} > "$DIR/env"
 	status
 }

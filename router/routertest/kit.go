@@ -1,5 +1,5 @@
 // Package routertest is the kit for handler authors: the production chain on a real database in a temporary folder, a clock
-// that is moved by hand, and no broker. A test takes milliseconds. With VISCOUNT_TEST_POSTGRES set to the URL of a server, the
+// that is moved by hand, and no broker. A test takes milliseconds. With TEST_POSTGRES set to the URL of a server, the
 // same tests run on PostgreSQL.
 package routertest
 
@@ -60,7 +60,7 @@ func NewWith(t testing.TB, catalogue *events.Catalogue, settings router.Settings
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
 	o := store.Options{Service: "test", Catalogue: catalogue, Migrations: migrations, Logger: log, Clock: func() time.Time { return k.now }}
-	if os.Getenv("VISCOUNT_TEST_POSTGRES") != "" {
+	if os.Getenv("TEST_POSTGRES") != "" {
 		o.Postgres.URL = postgrestest.Database(t)
 	} else {
 		o.Dir = t.TempDir()

@@ -1,4 +1,4 @@
-// Package postgrestest gives tests PostgreSQL databases: of the server that VISCOUNT_TEST_POSTGRES names, else of one that it
+// Package postgrestest gives tests PostgreSQL databases: of the server that TEST_POSTGRES names, else of one that it
 // starts for the test's process where a postgres binary is found. Tests without either are skipped, unless REQUIRE_BROKERS is
 // set.
 //
@@ -26,7 +26,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-var errNone = errors.New("no PostgreSQL: VISCOUNT_TEST_POSTGRES names none, and no postgres binary is found")
+var errNone = errors.New("no PostgreSQL: TEST_POSTGRES names none, and no postgres binary is found")
 
 var server = sync.OnceValues(start)
 
@@ -62,7 +62,7 @@ func Database(t testing.TB) string {
 	})
 	u, err := url.Parse(base)
 	if err != nil {
-		t.Fatalf("VISCOUNT_TEST_POSTGRES is no URL: %v", err)
+		t.Fatalf("TEST_POSTGRES is no URL: %v", err)
 	}
 	u.Path = "/" + name
 	return u.String()
@@ -94,7 +94,7 @@ func NewCluster(t testing.TB) string {
 }
 
 func start() (string, error) {
-	if base := os.Getenv("VISCOUNT_TEST_POSTGRES"); base != "" {
+	if base := os.Getenv("TEST_POSTGRES"); base != "" {
 		return base, nil
 	}
 	base, stop, err := startOwn()

@@ -13,14 +13,14 @@ import (
 	"github.com/first-viscount/viscount/transports/transporttest"
 )
 
-// brokers are those that VISCOUNT_TEST_KAFKA names, else an in-process stand-in.
+// brokers are those that TEST_KAFKA names, else an in-process stand-in.
 func brokers(t *testing.T) (addresses []string, real bool) {
 	t.Helper()
-	if named := os.Getenv("VISCOUNT_TEST_KAFKA"); named != "" {
+	if named := os.Getenv("TEST_KAFKA"); named != "" {
 		return strings.Split(named, ","), true
 	}
 	if os.Getenv("REQUIRE_BROKERS") != "" {
-		t.Fatal("VISCOUNT_TEST_KAFKA names no broker")
+		t.Fatal("TEST_KAFKA names no broker")
 	}
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(0))
 	require.NoError(t, err)
