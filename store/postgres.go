@@ -1,22 +1,19 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/first-viscount/viscount/internal/postgres"
 )
 
 // Postgres is the database of a service: a schema of the service's name.
@@ -55,51 +52,12 @@ func lostOnPostgres(err error) bool {
 	return strings.HasPrefix(server.Code, "40") || server.Code == "55P03" || server.Code == "23505"
 }
 
-// openPostgres connects to the service's schema. It says within ten seconds what is wrong, and with which setting.
+// openPostgres connects to the service's schema.
 func openPostgres(ctx context.Context, service string, p Postgres) (database, error) {
-	config, err := pgx.ParseConfig(p.URL)
-	if err != nil {
-		return database{}, errors.New("store.postgres.url is no PostgreSQL URL; write one such as postgres://viscount@db:5432/viscount")
-	}
-	if p.Password != "" {
-		config.Password = p.Password
-	}
-	config.ConnectTimeout = connectTimeout
-	params := config.RuntimeParams
-	params["search_path"] = pgx.Identifier{service}.Sanitize()
-	params["application_name"] = cmp.Or(params["application_name"], "viscount-"+service)
-	params["lock_timeout"] = cmp.Or(params["lock_timeout"], "10s")
-	params["idle_in_transaction_session_timeout"] = cmp.Or(params["idle_in_transaction_session_timeout"], "60s")
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConnections)
-	db.SetMaxIdleConns(postgresConnections)
-	ctx, cancel := context.WithTimeout(ctx, 9*time.Second)
-	defer cancel()
-	if err := db.PingContext(ctx); err != nil {
-		return database{}, errors.Join(explainPostgres(config, err), db.Close())
-	}
-	return database{write: db, read: db}, nil
-}
-
-// explainPostgres names the setting that is to blame, and never the password.
-func explainPostgres(config *pgx.ConnConfig, err error) error {
-	at := net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
-		switch server.Code {
-		case "28P01", "28000":
-			return fmt.Errorf("PostgreSQL at %s refuses user %q: check store.postgres.password and the user in store.postgres.url: %s", at, config.User, server.Message)
-		case "3D000":
-			return fmt.Errorf("PostgreSQL at %s: %s; create it, or name another in store.postgres.url", at, server.Message)
-		}
-		return fmt.Errorf("PostgreSQL at %s (store.postgres.url): %s (%s)", at, server.Message, server.Code)
-	}
-	cause := err
-	var connecting *pgconn.ConnectError
-	if errors.As(err, &connecting) {
-		cause = connecting.Unwrap()
-	}
-	return fmt.Errorf("PostgreSQL does not answer at %s (store.postgres.url): %w", at, cause)
+	db, err := postgres.Open(ctx, postgres.Target{
+		Setting: "store.postgres", URL: p.URL, Password: p.Password, Name: "viscount-" + service, Schema: service, Pool: postgresConnections,
+	})
+	return database{write: db, read: db}, err
 }
 
 // lockNumber is a name's place among PostgreSQL's advisory locks, which all services of a database share.

@@ -37,7 +37,7 @@ type consumer struct {
 	stopped chan struct{}
 
 	mu         sync.Mutex
-	partitions map[place]*partition
+	partitions map[place]*keyed.Stream
 }
 
 type place struct {
@@ -48,7 +48,7 @@ type place struct {
 func newConsumer(name string, topics []string, o driver.Options, common []kgo.Opt) *consumer {
 	c := &consumer{
 		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), log: o.Logger.With("consumer", name),
-		partitions: map[place]*partition{}, stopped: make(chan struct{}),
+		partitions: map[place]*keyed.Stream{}, stopped: make(chan struct{}),
 	}
 	c.options = append([]kgo.Opt{
 		kgo.ConsumerGroup(o.ConsumerName(name)),
@@ -133,7 +133,8 @@ func (c *consumer) take(ctx context.Context, fetched kgo.FetchTopicPartition) {
 		return
 	}
 	for _, r := range fetched.Records {
-		if err := p.take(ctx, r); err != nil {
+		msg := messageOf(r)
+		if err := p.Take(ctx, r.Offset, r.Timestamp, msg.Metadata.Get(driver.KeyMetadata), msg); err != nil {
 			return // closing: the records are the group's again
 		}
 	}
@@ -144,7 +145,9 @@ func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[
 	defer c.mu.Unlock()
 	for topic, numbers := range assigned {
 		for _, n := range numbers {
-			c.partitions[place{topic, n}] = newPartition(c, client, topic, n)
+			c.partitions[place{topic, n}] = keyed.NewStream(c.Consumer, topic, -1, func(done int64) {
+				client.MarkCommitOffsets(map[string]map[int32]kgo.EpochOffset{topic: {n: {Epoch: -1, Offset: done + 1}}})
+			})
 		}
 	}
 }
@@ -156,7 +159,7 @@ func (c *consumer) starting(_ context.Context, offsets map[string]map[int32]kgo.
 	for topic, numbers := range offsets {
 		for n, offset := range numbers {
 			if p := c.partitions[place{topic, n}]; p != nil {
-				p.begin(offset.EpochOffset().Offset)
+				p.Begin(offset.EpochOffset().Offset - 1)
 			}
 		}
 	}
@@ -191,11 +194,10 @@ func (c *consumer) give(partitions map[string][]int32) []*keyed.Ticket {
 	for topic, numbers := range partitions {
 		for _, n := range numbers {
 			if p := c.partitions[place{topic, n}]; p != nil {
-				tickets = append(tickets, p.unfinished()...)
+				tickets = append(tickets, p.Withdraw()...)
 			}
 		}
 	}
-	c.Engine.Withdraw(tickets)
 	return tickets
 }
 
@@ -206,7 +208,7 @@ func (c *consumer) forget(partitions map[string][]int32) {
 	for topic, numbers := range partitions {
 		for _, n := range numbers {
 			if p := c.partitions[place{topic, n}]; p != nil {
-				p.drop()
+				p.Drop()
 				delete(c.partitions, place{topic, n})
 			}
 		}
@@ -245,8 +247,8 @@ func (c *consumer) lag(ends kadm.ListedOffsets) []driver.Lag {
 	}
 	for at, p := range c.partitions {
 		if end, known := ends.Lookup(at.topic, at.number); known {
-			events, oldest := p.behind(end.Offset)
-			lags[at.topic].Events += events
+			_, oldest := p.Unfinished()
+			lags[at.topic].Events += max(0, end.Offset-p.Done()-1)
 			lags[at.topic].Oldest = max(lags[at.topic].Oldest, oldest)
 		}
 	}
