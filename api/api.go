@@ -6,6 +6,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -41,6 +42,7 @@ type Options struct {
 	Profile   string
 	Platform  Platform
 	Services  []*router.Service
+	Peers     []Peer // services that run in other processes, in order
 	Catalogue *events.Catalogue
 	MaxBody   int64
 	Metrics   http.Handler
@@ -54,8 +56,12 @@ type Options struct {
 type Server struct {
 	Options
 	services map[string]*router.Service
+	peers    map[string]*peer // by service
+	instance string           // tells this process from its peers
 	engine   *gin.Engine
 	tracer   trace.Tracer
+
+	transport *http.Transport // to the peers
 
 	mu      sync.Mutex
 	running map[string]bool // idempotency keys whose first request still runs
@@ -66,7 +72,9 @@ type Server struct {
 // New prepares the routes.
 func New(o Options) *Server {
 	gin.SetMode(gin.ReleaseMode) // gin's debug mode prints its routes to stdout, which belongs to the commands
-	s := &Server{Options: o, services: map[string]*router.Service{}, engine: gin.New(), running: map[string]bool{}, closed: make(chan struct{})}
+	s := &Server{
+		Options: o, services: map[string]*router.Service{}, peers: map[string]*peer{}, instance: uuid.NewString(), engine: gin.New(), running: map[string]bool{}, closed: make(chan struct{}),
+	}
 	if s.Logger == nil {
 		s.Logger = slog.Default()
 	}
@@ -76,6 +84,10 @@ func New(o Options) *Server {
 	s.tracer = o.Tracers.Tracer("github.com/first-viscount/viscount/api")
 	for _, service := range o.Services {
 		s.services[service.Name()] = service
+	}
+	s.transport = newPeerTransport()
+	for _, p := range o.Peers {
+		s.peers[p.Service] = &peer{Peer: p, transport: s.transport}
 	}
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.Use(s.recovered, s.identified)
@@ -93,7 +105,10 @@ func New(o Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
 // CloseStreams ends the event streams, which would otherwise outlast a shutdown.
-func (s *Server) CloseStreams() { s.once.Do(func() { close(s.closed) }) }
+func (s *Server) CloseStreams() {
+	s.once.Do(func() { close(s.closed) })
+	s.transport.CloseIdleConnections()
+}
 
 func (s *Server) routes() {
 	s.engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "alive"}) })
@@ -108,6 +123,7 @@ func (s *Server) routes() {
 	s.moneyRoutes(v1)
 	s.eventRoutes(v1)
 	s.operationRoutes(v1)
+	s.peerRoutes(v1)
 }
 
 const correlationHeader = "X-Correlation-ID"
@@ -133,7 +149,11 @@ func (s *Server) identified(c *gin.Context) {
 
 func (s *Server) recovered(c *gin.Context) {
 	defer func() {
-		if v := recover(); v != nil {
+		v := recover()
+		if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) { // the answer of a peer broke off, and so must ours
+			panic(v)
+		}
+		if v != nil {
 			s.Logger.ErrorContext(c.Request.Context(), "a request panicked", "path", c.FullPath(), "panic", v)
 			problem(c, http.StatusInternalServerError, "internal", "the server failed; the request was not applied")
 		}
@@ -141,11 +161,12 @@ func (s *Server) recovered(c *gin.Context) {
 	c.Next()
 }
 
-// of gives the service that answers a route; a problem is written when it does not run here.
+// of gives the service that answers a route. When it does not run here, the request has been answered: by a peer, or with a
+// problem.
 func (s *Server) of(c *gin.Context, name string) (*router.Service, bool) {
 	service, here := s.services[name]
 	if !here {
-		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "service "+name+" does not run in this process")
+		s.elsewhere(c, name)
 	}
 	return service, here
 }

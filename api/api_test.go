@@ -90,6 +90,11 @@ func orderBody(id, product, rest string) string {
 // stocked has prod_1 for 3.50 with 10 pieces, and order_1 of two completed.
 func stocked(t *testing.T) *platform {
 	p := start(t)
+	p.stock()
+	return p
+}
+
+func (p *platform) stock() {
 	p.want(201, "POST", "/products", `{"product_id":"prod_1","name":"Tea","category_id":"drinks","price":"3.50"}`)
 	p.eventually("inventory knows the product", func() bool {
 		return p.send("POST", "/inventory/adjust", `{"product_id":"prod_1","change":10,"adjustment_type":"restock"}`, "Idempotency-Key", "first").status == 200
@@ -99,7 +104,6 @@ func stocked(t *testing.T) *platform {
 	})
 	p.settled("order_1", "completed")
 	p.eventually("the goods are shipped", func() bool { return strings.Contains(p.send("GET", "/inventory/prod_1", "").raw, `"shipped":2`) })
-	return p
 }
 
 func (p *platform) settled(id, status string) {

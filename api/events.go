@@ -28,8 +28,9 @@ func (s *Server) eventRoutes(g *gin.RouterGroup) {
 
 // incoming is one event of a request, with its place in it.
 type incoming struct {
+	raw       jsontext.Value
 	event     *events.Decoded
-	owner     *router.Service
+	owner     string // the service that owns its topic
 	duplicate bool
 }
 
@@ -51,8 +52,12 @@ func (s *Server) publish(c *gin.Context) {
 		problem(c, http.StatusUnprocessableEntity, string(entries[0].Code), "nothing was accepted: "+entries[0].Detail, entries...)
 		return
 	}
+	if away, some := s.notHere(batch); some && forwarded(c) {
+		s.elsewhere(c, away)
+		return
+	}
 	dry := c.Query("dry_run") == "true"
-	if index, err := s.acceptAll(c.Request.Context(), batch, dry); err != nil {
+	if index, err := s.acceptAll(c.Request.Context(), askerFor(c), batch, dry); err != nil {
 		if errors.Is(err, store.ErrConflict) {
 			problem(c, http.StatusConflict, router.CodeIDConflict, err.Error(), problemEntry{Index: &index, Path: "/event_id", Code: router.CodeIDConflict, Detail: "this event_id is taken by an event with other content"})
 			return
@@ -109,10 +114,6 @@ func malformed(err error) error {
 }
 
 func (s *Server) checkAll(messages []jsontext.Value) (batch []incoming, entries []problemEntry) {
-	owners := map[string]*router.Service{}
-	for _, service := range s.services {
-		owners[service.Store().Source()] = service
-	}
 	if len(messages) == 0 {
 		return nil, []problemEntry{{Code: events.MalformedJSON, Detail: "the request holds no event"}}
 	}
@@ -124,12 +125,12 @@ func (s *Server) checkAll(messages []jsontext.Value) (batch []incoming, entries 
 			entries = append(entries, entriesOf(invalid, &index)...)
 			continue
 		}
-		owner := owners[event.Envelope.SourceService]
-		if owner == nil {
+		owner, known := s.publisherOf(event.Envelope.SourceService)
+		if !known {
 			entries = append(entries, problemEntry{Index: &index, Path: "/source_service", Code: events.WrongPublisher, Detail: "no service here publishes for " + event.Envelope.SourceService})
 			continue
 		}
-		batch = append(batch, incoming{event: event, owner: owner})
+		batch = append(batch, incoming{raw: raw, event: event, owner: owner})
 	}
 	return batch, entries
 }
@@ -138,14 +139,23 @@ func (s *Server) checkAll(messages []jsontext.Value) (batch []incoming, entries 
 var errDryRun = errors.New("api: dry run")
 
 // acceptAll enters the batch, one transaction per owner. Conflicts are looked for in all of them first, so that in practice
-// nothing is entered when one event is refused; its error comes with the index of the event.
-func (s *Server) acceptAll(ctx context.Context, batch []incoming, dry bool) (int, error) {
+// nothing is entered when one event is refused; its error comes with the index of the event. Peers come first: they may be
+// lost on the way, and then nothing is entered here.
+func (s *Server) acceptAll(ctx context.Context, a asker, batch []incoming, dry bool) (int, error) {
 	for _, trial := range []bool{true, false} {
 		if !trial && dry {
 			return 0, nil
 		}
 		if trial && !dry && oneOwner(batch) {
 			continue
+		}
+		for _, p := range s.Peers {
+			if s.services[p.Service] != nil {
+				continue
+			}
+			if err := a.acceptAt(ctx, s.peers[p.Service], batch, trial); err != nil {
+				return 0, err
+			}
 		}
 		for _, name := range s.names() {
 			if index, err := acceptOf(ctx, s.services[name], batch, trial); err != nil {
@@ -156,17 +166,68 @@ func (s *Server) acceptAll(ctx context.Context, batch []incoming, dry bool) (int
 	return 0, nil
 }
 
+// notHere finds an owner that does not run in this process.
+func (s *Server) notHere(batch []incoming) (service string, found bool) {
+	for _, one := range batch {
+		if s.services[one.owner] == nil {
+			return one.owner, true
+		}
+	}
+	return "", false
+}
+
 func oneOwner(batch []incoming) bool {
 	return !slices.ContainsFunc(batch, func(one incoming) bool { return one.owner != batch[0].owner })
 }
 
+// acceptAt has a peer accept those of the batch that it owns, under the indexes that they have here.
+func (a asker) acceptAt(ctx context.Context, p *peer, batch []incoming, trial bool) error {
+	var indexes []int
+	var body []byte
+	for i, one := range batch {
+		if one.owner == p.Service {
+			body = append(append(body, ','), one.raw...)
+			indexes = append(indexes, i)
+		}
+	}
+	if len(indexes) == 0 {
+		return nil
+	}
+	var answer struct {
+		Events []struct {
+			Status string `json:"status"`
+		} `json:"events"`
+	}
+	body[0] = '['
+	path := "/events"
+	if trial {
+		path += "?dry_run=true"
+	}
+	err := a.post(ctx, p, path, append(body, ']'), &answer)
+	var refused *answered
+	if errors.As(err, &refused) {
+		for i, entry := range refused.problem.Errors {
+			if entry.Index != nil && *entry.Index < len(indexes) {
+				refused.problem.Errors[i].Index = &indexes[*entry.Index]
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for i, index := range indexes {
+		batch[index].duplicate = i < len(answer.Events) && answer.Events[i].Status == "duplicate"
+	}
+	return nil
+}
+
 func acceptOf(ctx context.Context, owner *router.Service, batch []incoming, trial bool) (index int, err error) {
-	if !slices.ContainsFunc(batch, func(one incoming) bool { return one.owner == owner }) {
+	if !slices.ContainsFunc(batch, func(one incoming) bool { return one.owner == owner.Name() }) {
 		return 0, nil
 	}
 	err = owner.Store().Do(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for i := range batch {
-			if batch[i].owner != owner {
+			if batch[i].owner != owner.Name() {
 				continue
 			}
 			duplicate, err := tx.Accept(ctx, batch[i].event)
@@ -199,21 +260,19 @@ func (s *Server) recorded(c *gin.Context) {
 		problem(c, http.StatusUnprocessableEntity, store.InvalidValue, "after must be the next_after of the page before")
 		return
 	}
-	for _, name := range s.names() {
-		if s.services[name].Store().Source() != definition.Contract.Publisher {
-			continue
-		}
-		s.view(c, name, func(ctx context.Context, r store.Reader) (any, error) {
-			rows, err := store.Recorded(ctx, r, after, maxLimit, definition.Contract.Topic())
-			items := make([]jsontext.Value, len(rows))
-			for i, row := range rows {
-				items[i], after = row.Payload, row.ID
-			}
-			return map[string]any{"items": items, "next_after": strconv.FormatInt(after, 10)}, err
-		})
+	name, known := s.publisherOf(definition.Contract.Publisher)
+	if !known {
+		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+definition.Contract.Type+" does not run in this process, and http.peers does not say where it does")
 		return
 	}
-	problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+definition.Contract.Type+" does not run in this process")
+	s.view(c, name, func(ctx context.Context, r store.Reader) (any, error) {
+		rows, err := store.Recorded(ctx, r, after, maxLimit, definition.Contract.Topic())
+		items := make([]jsontext.Value, len(rows))
+		for i, row := range rows {
+			items[i], after = row.Payload, row.ID
+		}
+		return map[string]any{"items": items, "next_after": strconv.FormatInt(after, 10)}, err
+	})
 }
 
 func cmpOr(text, fallback string) string {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -43,34 +44,74 @@ type ServiceStatus struct {
 	Paused        bool    `json:"paused"`
 }
 
+// standing is how one service stands, with what its consumers' lag is made of. Processes tell it each other.
+type standing struct {
+	ServiceStatus
+	Hears   []string        `json:"hears"`
+	Backlog map[string]owed `json:"backlog"` // by topic
+}
+
+// owed is what an outbox holds of a topic.
+type owed struct {
+	Events int64   `json:"events"`
+	Oldest float64 `json:"oldest_seconds"`
+}
+
+// instanceStatus is how one process stands.
+type instanceStatus struct {
+	Profile  string     `json:"profile"`
+	Instance string     `json:"instance"`
+	Degraded []string   `json:"degraded"`
+	Services []standing `json:"services"`
+}
+
 func (s *Server) status(c *gin.Context) {
-	status := Status{Profile: s.Profile, Degraded: []string{}, Services: []ServiceStatus{}}
+	here := s.instanceStatus(c.Request.Context())
+	if forwarded(c) {
+		addLag(here.Services)
+		writeJSON(c, http.StatusOK, here)
+		return
+	}
+	writeJSON(c, http.StatusOK, s.platformStatus(c, here))
+}
+
+// instanceStatus is how the services of this process stand.
+func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
+	status := instanceStatus{Profile: s.Profile, Instance: s.instance, Degraded: []string{}, Services: []standing{}}
 	if s.Degraded != nil {
 		status.Degraded = append(status.Degraded, s.Degraded()...)
 	}
-	backlog := map[string]store.Backlog{}
 	for _, name := range s.names() {
 		service := s.services[name]
-		st, err := service.Store().Status(c.Request.Context())
+		st, err := service.Store().Status(ctx)
 		if err != nil {
 			status.Degraded = append(status.Degraded, name+": "+err.Error())
 		}
-		for topic, b := range st.Pending {
-			backlog[topic] = b
-		}
-		status.Services = append(status.Services, ServiceStatus{
+		one := standing{Hears: service.Topics(), Backlog: map[string]owed{}, ServiceStatus: ServiceStatus{
 			Service: name, Ready: err == nil, OutboxPending: st.OutboxPending, OutboxOldest: st.OutboxOldest.Seconds(), InFlight: service.InFlight(),
 			Waiting: st.Waiting, Retrying: st.Retrying, Dead: st.Dead, HeldKeys: st.HeldKeys, Applied: st.Counters["applied"], Ignored: st.Counters["ignored"],
 			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Paused: service.Paused(),
-		})
+		}}
+		for topic, b := range st.Pending {
+			one.Backlog[topic] = owed{Events: b.Events, Oldest: b.Oldest.Seconds()}
+		}
+		status.Services = append(status.Services, one)
 	}
-	for i := range status.Services { // what outboxes hold for a consumer is its lag
-		for _, topic := range s.services[status.Services[i].Service].Topics() {
-			status.Services[i].LagEvents += backlog[topic].Events
-			status.Services[i].LagSeconds = max(status.Services[i].LagSeconds, backlog[topic].Oldest.Seconds())
+	return status
+}
+
+// addLag fills in the lag: what outboxes hold for a consumer.
+func addLag(services []standing) {
+	backlog := map[string]owed{}
+	for _, one := range services {
+		maps.Copy(backlog, one.Backlog)
+	}
+	for i := range services {
+		for _, topic := range services[i].Hears {
+			services[i].LagEvents += backlog[topic].Events
+			services[i].LagSeconds = max(services[i].LagSeconds, backlog[topic].Oldest)
 		}
 	}
-	writeJSON(c, http.StatusOK, status)
 }
 
 type pauseBody struct {

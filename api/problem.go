@@ -64,7 +64,13 @@ func (s *Server) refuse(c *gin.Context, err error) {
 	var invalid *events.Invalid
 	var tooLarge *http.MaxBytesError
 	var failure *store.Failure
+	var lost *unreachable
+	var peers *answered
 	switch {
+	case errors.As(err, &lost):
+		refuseUnreachable(c, lost)
+	case errors.As(err, &peers):
+		problem(c, peers.problem.Status, peers.problem.Code, peers.problem.Detail, peers.problem.Errors...)
 	case errors.As(err, &refused):
 		var entries []problemEntry
 		if refused.Path != "" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,28 +23,27 @@ const (
 	streamWrite     = 30 * time.Second // a reader that takes nothing for so long is cut off, and resumes
 )
 
-// stream sends committed events as server-sent events until the client or the server goes. Outboxes of all services are
-// merged: in order per service, so that the events of a key that one service publishes are in order.
+// stream sends committed events as server-sent events until the client or the server goes. Outboxes of all services, those at
+// peers too, are merged: in order per service, so that the events of a key that one service publishes are in order.
 func (s *Server) stream(c *gin.Context) {
 	f, err := s.streamFilter(c)
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	at, err := s.streamStart(c)
+	at, err := s.streamStart(c, f)
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	news := make(chan struct{}, 1)
+	var stores []*store.Store
 	for _, name := range f.services {
-		defer s.services[name].Store().OnPublished(func() {
-			select {
-			case news <- struct{}{}:
-			default:
-			}
-		})()
+		stores = append(stores, s.services[name].Store())
 	}
+	news, stop := newsOf(stores...)
+	defer stop()
+	feeds, stopFeeds := s.openFeeds(c, f, at, news)
+	defer stopFeeds()
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
 	c.Status(http.StatusOK)
@@ -52,7 +52,7 @@ func (s *Server) stream(c *gin.Context) {
 	heartbeat := time.NewTicker(streamHeartbeat)
 	defer heartbeat.Stop()
 	for {
-		more, err := s.sendNew(c, f, at)
+		more, err := s.sendNew(c, f, feeds, at)
 		if err != nil {
 			return // the client is gone, or comes back with Last-Event-ID
 		}
@@ -76,7 +76,8 @@ func (s *Server) stream(c *gin.Context) {
 // filter is what a reader wants to see.
 type filter struct {
 	topics      map[string][]string // by service; empty: all of its topics
-	services    []string
+	services    []string            // that run here
+	peers       []*peer             // of those that do not
 	correlation string
 }
 
@@ -86,25 +87,30 @@ func (s *Server) streamFilter(c *gin.Context) (filter, error) {
 	for _, value := range c.QueryArray("type") {
 		types = append(types, strings.Split(value, ",")...)
 	}
-	for _, name := range s.names() {
-		for _, eventType := range types {
-			d, known := s.Catalogue.Lookup(eventType)
-			if !known {
-				return f, &events.Invalid{Problems: []events.Problem{{Code: events.UnknownType, Detail: "no contract is named " + eventType}}}
-			}
-			if d.Contract.Publisher == s.services[name].Store().Source() {
-				f.topics[name] = append(f.topics[name], d.Contract.Topic())
-			}
+	for _, eventType := range types {
+		d, known := s.Catalogue.Lookup(eventType)
+		if !known {
+			return f, &events.Invalid{Problems: []events.Problem{{Code: events.UnknownType, Detail: "no contract is named " + eventType}}}
 		}
+		if name, known := s.publisherOf(d.Contract.Publisher); known {
+			f.topics[name] = append(f.topics[name], d.Contract.Topic())
+		}
+	}
+	for _, name := range s.names() {
 		if len(types) == 0 || len(f.topics[name]) > 0 {
 			f.services = append(f.services, name)
+		}
+	}
+	for _, p := range s.remote(c) {
+		if len(types) == 0 || len(f.topics[p.Service]) > 0 {
+			f.peers = append(f.peers, p)
 		}
 	}
 	return f, nil
 }
 
 // streamStart is the position per service: of Last-Event-ID, of the beginning, or now.
-func (s *Server) streamStart(c *gin.Context) (map[string]int64, error) {
+func (s *Server) streamStart(c *gin.Context, f filter) (map[string]int64, error) {
 	at := map[string]int64{}
 	if last := cmpOr(c.GetHeader("Last-Event-ID"), c.Query("last_event_id")); last != "" {
 		for part := range strings.SplitSeq(last, ".") {
@@ -133,6 +139,13 @@ func (s *Server) streamStart(c *gin.Context) (map[string]int64, error) {
 			return nil, err
 		}
 	}
+	for _, p := range f.peers {
+		var page outboxPage
+		if err := askerFor(c).get(c.Request.Context(), p, "/peers/outbox", url.Values{"service": {p.Service}}, askTimeout, &page); err != nil {
+			return nil, err
+		}
+		at[p.Service] = page.Last
+	}
 	return at, nil
 }
 
@@ -142,8 +155,18 @@ type streamed struct {
 }
 
 // sendNew sends what came since the positions and moves them; more says that a batch was full.
-func (s *Server) sendNew(c *gin.Context, f filter, at map[string]int64) (more bool, err error) {
+func (s *Server) sendNew(c *gin.Context, f filter, feeds []*feed, at map[string]int64) (more bool, err error) {
 	var found []streamed
+	var out strings.Builder
+	for _, feed := range feeds {
+		rows, note := feed.take()
+		for _, row := range rows {
+			found = append(found, streamed{feed.peer.Service, store.Row{ID: row.ID, OccurredAt: row.OccurredAt, CorrelationID: row.CorrelationID, Payload: []byte(row.Payload)}})
+		}
+		if note != "" {
+			fmt.Fprintf(&out, ": %s\n\n", compact([]byte(note)))
+		}
+	}
 	for _, name := range f.services {
 		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) error {
 			rows, err := store.Recorded(ctx, r, at[name], streamBatch, f.topics[name]...)
@@ -159,7 +182,6 @@ func (s *Server) sendNew(c *gin.Context, f filter, at map[string]int64) (more bo
 	}
 	slices.SortStableFunc(found, func(a, b streamed) int { return a.row.OccurredAt.Compare(b.row.OccurredAt) })
 	inOrder(found)
-	var out strings.Builder
 	for _, one := range found {
 		at[one.service] = one.row.ID
 		if f.correlation == "" || f.correlation == one.row.CorrelationID {

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ type Trace struct {
 	CorrelationID string        `json:"correlation_id,omitzero"`
 	Events        []*TraceEvent `json:"events"`
 	Awaited       []Awaited     `json:"awaited"`
+	Unreachable   []string      `json:"unreachable,omitzero"` // services that could not be asked
 }
 
 // TraceEvent is one event with who handled it; children were caused by it.
@@ -56,88 +58,212 @@ type Awaited struct {
 }
 
 func (s *Server) trace(c *gin.Context) {
-	id := c.Param("id")
-	found, err := s.collect(c.Request.Context(), id)
-	if err == nil && len(found) == 0 {
-		err = store.Refuse(store.NotFound, "", "no event, correlation or business id %s", id)
+	t := tracing{s: s, ctx: c.Request.Context(), asker: askerFor(c), peers: s.remote(c), found: map[uuid.UUID]*TraceEvent{}, lost: map[string]error{}}
+	trace := Trace{ID: c.Param("id")}
+	err := t.collect(trace.ID)
+	if err == nil && len(t.found) == 0 {
+		err = t.nothing(trace.ID)
 	}
-	var trace Trace
 	if err == nil {
-		trace = Trace{ID: id, CorrelationID: sharedCorrelation(found), Awaited: []Awaited{}}
-		trace.Awaited, err = s.addDeliveries(c.Request.Context(), found)
+		trace.Awaited, err = t.addDeliveries()
 	}
 	if err != nil {
 		s.refuse(c, err)
 		return
 	}
-	trace.Events = tree(found)
+	trace.CorrelationID, trace.Events = sharedCorrelation(t.found), tree(t.found)
+	for _, name := range slices.Sorted(maps.Keys(t.lost)) {
+		trace.Unreachable = append(trace.Unreachable, t.lost[name].Error())
+	}
 	writeJSON(c, http.StatusOK, trace)
+}
+
+// tracing is the making of one trace, from the services here and at the peers.
+type tracing struct {
+	s     *Server
+	ctx   context.Context
+	asker asker
+	peers []*peer
+	found map[uuid.UUID]*TraceEvent
+	lost  map[string]error // by service: the peers that gave no answer
 }
 
 // collect finds the events: those of the event's own correlation, of the correlation named, or of the business id; the
 // latter together with everything else of its correlation, if that is one.
-func (s *Server) collect(ctx context.Context, id string) (map[uuid.UUID]*TraceEvent, error) {
-	found := map[uuid.UUID]*TraceEvent{}
+func (t *tracing) collect(id string) error {
 	if eventID, err := uuid.Parse(id); err == nil {
-		if err := s.gatherEvent(ctx, found, eventID); err != nil {
-			return nil, err
-		}
-	}
-	if len(found) == 0 {
-		if err := s.gather(ctx, found, id, ""); err != nil {
-			return nil, err
-		}
-	}
-	if len(found) == 0 {
-		if err := s.gather(ctx, found, "", id); err != nil {
-			return nil, err
-		}
-	}
-	if correlation := sharedCorrelation(found); correlation != "" && correlation != id {
-		return found, s.gather(ctx, found, correlation, "")
-	}
-	return found, nil
-}
-
-func (s *Server) gatherEvent(ctx context.Context, found map[uuid.UUID]*TraceEvent, id uuid.UUID) error {
-	for _, name := range s.names() {
-		err := s.services[name].Store().View(ctx, func(ctx context.Context, r store.Reader) error {
-			row, ok, err := store.PublishedEvent(ctx, r, id)
-			if ok && err == nil {
-				found[id] = s.traceRow(row)
-			}
-			if !ok && err == nil {
-				deliveries, e := store.Deliveries(ctx, r, []uuid.UUID{id})
-				addForeign(found, deliveries[id])
-				err = e
-			}
-			return err
-		})
-		if err != nil {
+		if err := t.gather(traceQuestion{event: eventID}); err != nil {
 			return err
 		}
+	}
+	if len(t.found) == 0 {
+		if err := t.gather(traceQuestion{correlation: id}); err != nil {
+			return err
+		}
+	}
+	if len(t.found) == 0 {
+		if err := t.gather(traceQuestion{key: id}); err != nil {
+			return err
+		}
+	}
+	if correlation := sharedCorrelation(t.found); correlation != "" && correlation != id {
+		return t.gather(traceQuestion{correlation: correlation})
 	}
 	return nil
 }
 
-func (s *Server) gather(ctx context.Context, found map[uuid.UUID]*TraceEvent, correlation, key string) error {
-	for _, name := range s.names() {
-		err := s.services[name].Store().View(ctx, func(ctx context.Context, r store.Reader) error {
-			rows, err := store.Published(ctx, r, correlation, key)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				found[row.EventID] = s.traceRow(row)
-			}
-			foreign, err := store.ForeignDeliveries(ctx, r, correlation, key)
-			for _, d := range foreign {
-				addForeign(found, d)
-			}
-			return err
-		})
+// nothing says that there is no such event, if everybody was asked.
+func (t *tracing) nothing(id string) error {
+	for _, err := range t.lost {
+		return err
+	}
+	return store.Refuse(store.NotFound, "", "no event, correlation or business id %s", id)
+}
+
+// gather finds events at the services here and at the peers.
+func (t *tracing) gather(q traceQuestion) error {
+	for _, name := range t.s.names() {
+		answer, err := t.s.answerTrace(t.ctx, name, q)
 		if err != nil {
 			return err
+		}
+		t.add(answer)
+	}
+	for _, answer := range t.ask(q) {
+		t.add(answer)
+	}
+	return nil
+}
+
+func (t *tracing) add(a traceAnswer) {
+	for _, e := range a.Published {
+		t.found[e.id] = e
+	}
+	for _, e := range a.Foreign {
+		if t.found[e.id] == nil {
+			t.found[e.id] = e
+		}
+	}
+}
+
+// addDeliveries fills in how each event stands for every service that hears it, and what is still to come.
+func (t *tracing) addDeliveries() ([]Awaited, error) {
+	awaited := []Awaited{}
+	add := func(a traceAnswer) {
+		for id, d := range a.Deliveries {
+			if e := t.found[id]; e != nil {
+				e.Deliveries = append(e.Deliveries, d)
+			}
+		}
+		awaited = append(awaited, a.Awaited...)
+	}
+	for chunk := range slices.Chunk(slices.Collect(maps.Values(t.found)), traceChunk) {
+		q := traceQuestion{of: make([]eventRef, len(chunk))}
+		for i, e := range chunk {
+			q.of[i] = eventRef{e.id, e.EventType}
+		}
+		for _, name := range t.s.names() {
+			answer, err := t.s.answerTrace(t.ctx, name, q)
+			if err != nil {
+				return nil, err
+			}
+			add(answer)
+		}
+		for _, answer := range t.ask(q) {
+			add(answer)
+		}
+	}
+	for _, e := range t.found {
+		slices.SortFunc(e.Deliveries, func(a, b Delivery) int { return strings.Compare(a.Service, b.Service) })
+	}
+	slices.SortFunc(awaited, func(a, b Awaited) int { return strings.Compare(a.EventID+a.Service, b.EventID+b.Service) })
+	return awaited, nil
+}
+
+// traceChunk is how many events one question names: they travel in its URL.
+const traceChunk = 200
+
+// traceQuestion asks a service for events, by id, correlation or key, or how events of others stand for it.
+type traceQuestion struct {
+	event            uuid.UUID
+	correlation, key string
+	of               []eventRef
+}
+
+type eventRef struct {
+	id        uuid.UUID
+	eventType string
+}
+
+// traceAnswer is what one service knows.
+type traceAnswer struct {
+	Published  []*TraceEvent          `json:"published"`
+	Foreign    []*TraceEvent          `json:"foreign"`
+	Deliveries map[uuid.UUID]Delivery `json:"deliveries"`
+	Awaited    []Awaited              `json:"awaited"`
+}
+
+// answerTrace asks a service that runs here.
+func (s *Server) answerTrace(ctx context.Context, name string, q traceQuestion) (a traceAnswer, err error) {
+	err = s.services[name].Store().View(ctx, func(ctx context.Context, r store.Reader) error {
+		switch {
+		case len(q.of) > 0:
+			return s.standings(ctx, r, name, q.of, &a)
+		case q.event != uuid.Nil:
+			return s.oneEvent(ctx, r, q.event, &a)
+		}
+		rows, err := store.Published(ctx, r, q.correlation, q.key)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			a.Published = append(a.Published, s.traceRow(row))
+		}
+		foreign, err := store.ForeignDeliveries(ctx, r, q.correlation, q.key)
+		for _, d := range foreign {
+			a.addForeign(d)
+		}
+		return err
+	})
+	return a, err
+}
+
+func (s *Server) oneEvent(ctx context.Context, r store.Reader, id uuid.UUID, a *traceAnswer) error {
+	row, published, err := store.PublishedEvent(ctx, r, id)
+	if err != nil {
+		return err
+	}
+	if published {
+		a.Published = []*TraceEvent{s.traceRow(row)}
+		return nil
+	}
+	deliveries, err := store.Deliveries(ctx, r, []uuid.UUID{id})
+	a.addForeign(deliveries[id])
+	return err
+}
+
+// standings is how events stand for a service, and what it still has to hear of them.
+func (s *Server) standings(ctx context.Context, r store.Reader, name string, refs []eventRef, a *traceAnswer) error {
+	hears := s.services[name].Topics()
+	var heard []eventRef
+	var ids []uuid.UUID
+	for _, ref := range refs {
+		if d, known := s.Catalogue.Lookup(ref.eventType); known && slices.Contains(hears, d.Contract.Topic()) {
+			heard, ids = append(heard, ref), append(ids, ref.id)
+		}
+	}
+	stand, err := store.Deliveries(ctx, r, ids)
+	if err != nil {
+		return err
+	}
+	a.Deliveries = map[uuid.UUID]Delivery{}
+	for _, ref := range heard {
+		d, reached := stand[ref.id]
+		if reached {
+			a.Deliveries[ref.id] = Delivery{Service: name, State: d.State.String(), At: d.At, Reason: d.Reason, Attempts: d.Attempts}
+		}
+		if !reached || !d.State.Ended() {
+			a.Awaited = append(a.Awaited, Awaited{Service: name, EventID: ref.id.String(), EventType: ref.eventType, Reason: cmp.Or(d.Reason, "on its way")})
 		}
 	}
 	return nil
@@ -154,15 +280,15 @@ func (s *Server) traceRow(row store.Row) *TraceEvent {
 	return e
 }
 
-func addForeign(found map[uuid.UUID]*TraceEvent, d store.Delivery) {
-	if d.Foreign == nil || found[d.EventID] != nil {
+func (a *traceAnswer) addForeign(d store.Delivery) {
+	if d.Foreign == nil {
 		return
 	}
 	f := d.Foreign
-	found[d.EventID] = &TraceEvent{
+	a.Foreign = append(a.Foreign, &TraceEvent{
 		id: d.EventID, EventID: d.EventID.String(), EventType: f.EventType, SourceService: f.Source, Timestamp: f.OccurredAt, Key: f.Key, CorrelationID: f.CorrelationID,
 		CausationID: f.CausationID, Deliveries: []Delivery{}, Children: []*TraceEvent{},
-	}
+	})
 }
 
 func sharedCorrelation(found map[uuid.UUID]*TraceEvent) string {
@@ -174,48 +300,6 @@ func sharedCorrelation(found map[uuid.UUID]*TraceEvent) string {
 		shared = e.CorrelationID
 	}
 	return shared
-}
-
-// addDeliveries fills in how each event stands for every service here that hears it, and what is still to come.
-func (s *Server) addDeliveries(ctx context.Context, found map[uuid.UUID]*TraceEvent) ([]Awaited, error) {
-	awaited := []Awaited{}
-	for _, name := range s.names() {
-		hears := s.services[name].Topics()
-		var ids []uuid.UUID
-		for id, e := range found {
-			if slices.Contains(hears, s.topicOf(e)) {
-				ids = append(ids, id)
-			}
-		}
-		var stand map[uuid.UUID]store.Delivery
-		err := s.services[name].Store().View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-			stand, err = store.Deliveries(ctx, r, ids)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			e := found[id]
-			d, reached := stand[id]
-			if reached {
-				e.Deliveries = append(e.Deliveries, Delivery{Service: name, State: d.State.String(), At: d.At, Reason: d.Reason, Attempts: d.Attempts})
-			}
-			if !reached || !d.State.Ended() {
-				awaited = append(awaited, Awaited{Service: name, EventID: e.EventID, EventType: e.EventType, Reason: cmp.Or(d.Reason, "on its way")})
-			}
-		}
-	}
-	slices.SortFunc(awaited, func(a, b Awaited) int { return strings.Compare(a.EventID+a.Service, b.EventID+b.Service) })
-	return awaited, nil
-}
-
-func (s *Server) topicOf(e *TraceEvent) string {
-	d, known := s.Catalogue.Lookup(e.EventType)
-	if !known {
-		return ""
-	}
-	return d.Contract.Topic()
 }
 
 // tree hangs every event under the one that caused it.

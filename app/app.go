@@ -262,8 +262,12 @@ func pause(ctx context.Context, tick <-chan time.Time) (goOn bool) {
 // serve begins to answer HTTP. Every timeout of the server is set; streams extend their own.
 func (a *App) serve(platform api.Platform) error {
 	c := a.options.Config
+	peers, err := a.peers()
+	if err != nil {
+		return err
+	}
 	a.api = api.New(api.Options{
-		Profile: c.Profile, Platform: platform, Services: a.services, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
+		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
 	})
 	a.server = &http.Server{

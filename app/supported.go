@@ -10,16 +10,13 @@ import (
 // ErrNotSupported says that the configuration asks for what this version does not have.
 var ErrNotSupported = errors.New("not in this version")
 
-// supported refuses settings that would be accepted and not obeyed: a server that somebody believes to be protected, or
-// joined to others, must not start without it.
+// supported refuses settings that would be accepted and not obeyed: a server that somebody believes to be protected
+// must not start without it.
 func supported(c config.Config) error {
 	var errs []error
 	refuse := func(key, what string) { errs = append(errs, fmt.Errorf("%s: %s is %w", key, what, ErrNotSupported)) }
 	if !c.HTTP.Auth.None() {
 		refuse("http.auth", "authentication (listen on loopback, behind a proxy that checks tokens)")
-	}
-	if len(c.HTTP.Peers) > 0 {
-		refuse("http.peers", "answering for other processes")
 	}
 	return errors.Join(errs...)
 }

@@ -95,6 +95,9 @@ func printTrace(out io.Writer, trace api.Trace) error {
 	for _, a := range trace.Awaited {
 		fmt.Fprintf(out, "\nawaited: %s for %s %s (%s)", a.Service, a.EventType, a.EventID, a.Reason)
 	}
+	for _, u := range trace.Unreachable {
+		fmt.Fprintf(out, "\nincomplete: %s", u)
+	}
 	_, err := fmt.Fprintln(out)
 	return err
 }
