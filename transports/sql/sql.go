@@ -92,13 +92,16 @@ func (t *Transport) prepare(ctx context.Context, o driver.Options) error {
 		return fmt.Errorf("transport.sql: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	statements := append([]string{"SELECT pg_advisory_xact_lock(hashtextextended('viscount/transport/prepare', 0))"}, sharedTables...)
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('viscount/transport/prepare', 0))"); err != nil {
+		return fmt.Errorf("transport.sql: %w", err)
+	}
 	have, err := existing(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("transport.sql: %w", err)
 	}
-	if have["consumer_buckets"] {
-		statements = statements[:1]
+	var statements []string
+	if !have["consumer_buckets"] {
+		statements = append(statements, sharedTables...)
 	}
 	for _, topic := range o.Topics {
 		if !have[tableOf(topic.Name)] {
