@@ -51,12 +51,15 @@ func newStock(s Setup, group string) *stock {
 	return &stock{s: s, group: group, publishing: map[string]driver.Transport{}, reading: map[string]chan *message.Message{}}
 }
 
+// consumer is the group as a consumer: all instances of one hear the same topics.
+func (p *stock) consumer(topic string) string { return p.group + "-" + topic }
+
 var errClosed = errors.New("transporttest: closed")
 
 func (p *stock) transport(topic string, hears bool) (driver.Transport, error) {
 	c := p.s.Config
 	c.ConsumerPrefix = "wm"
-	audience := map[string][]string{p.group: {topic}}
+	audience := map[string][]string{p.consumer(topic): {topic}}
 	o := driver.Options{Config: c, Audience: audience, Topics: []driver.Topic{{Name: topic}}, KeysInFlight: 4096, Logger: slog.New(slog.DiscardHandler)}
 	o.Redeliver = func(int) time.Duration { return time.Millisecond } // the suite refuses hundreds of times, one after the other
 	if hears || !p.s.Driver.Capabilities.BetweenProcesses {
@@ -114,7 +117,7 @@ func (p *stock) Subscribe(ctx context.Context, topic string) (<-chan *message.Me
 	if err != nil {
 		return nil, err
 	}
-	sub, err := tr.Subscriber(p.group)
+	sub, err := tr.Subscriber(p.consumer(topic))
 	if err != nil {
 		return nil, err
 	}
