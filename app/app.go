@@ -171,8 +171,10 @@ func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (e
 	if a.options.Platform {
 		audience = hearing(append(routes(services(a.options.Config)), a.options.Consumers...))
 	}
+	c := a.options.Config.Transport
+	c.SQL = a.options.Config.EventDatabase()
 	a.transport, err = a.options.Driver.Open(ctx, driver.Options{
-		Config: a.options.Config.Transport, Consumers: hears, Audience: audience, Topics: topicsOf(a.catalogue, consumers),
+		Config: c, Consumers: hears, Audience: audience, Topics: topicsOf(a.catalogue, consumers),
 		KeysInFlight: a.options.Config.Router.KeysInFlight, Logger: a.log,
 	})
 	if err != nil {

@@ -83,6 +83,14 @@ type SQL struct {
 	Password string `yaml:"password" secret:"true" doc:"password for transport.sql.url"`
 }
 
+// EventDatabase is where the transport over tables keeps its events: the store's database, unless it has one of its own.
+func (c Config) EventDatabase() SQL {
+	if c.Transport.SQL.URL == "" {
+		return SQL{URL: c.Store.Postgres.URL, Password: c.Store.Postgres.Password}
+	}
+	return c.Transport.SQL
+}
+
 // GoogleCloud is the Google Cloud Pub/Sub transport.
 type GoogleCloud struct {
 	Project         string `yaml:"project" doc:"Google Cloud project that owns the topics"`

@@ -8,10 +8,11 @@ import (
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/gochannel"
 	"github.com/first-viscount/viscount/transports/kafka"
+	"github.com/first-viscount/viscount/transports/sql"
 )
 
 // All are the transports that this version has.
-func All() []driver.Driver { return []driver.Driver{gochannel.Driver, kafka.Driver} }
+func All() []driver.Driver { return []driver.Driver{gochannel.Driver, kafka.Driver, sql.Driver} }
 
 // Select finds a transport by its configured name.
 func Select(name string) (driver.Driver, error) {
