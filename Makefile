@@ -13,7 +13,7 @@ CC_FOUND := $(shell command -v gcc || command -v clang || command -v cc)
 
 .PHONY: help
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build bin/viscount
@@ -33,6 +33,18 @@ else
 	@echo "testing with the race detector ($(CC_FOUND))"
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
 endif
+
+.PHONY: brokers
+brokers: ## start Kafka, PostgreSQL and the Pub/Sub emulator for tests, on loopback
+	@scripts/brokers.sh start
+
+.PHONY: brokers-stop
+brokers-stop: ## end what `make brokers` started
+	@scripts/brokers.sh stop
+
+.PHONY: test-brokers
+test-brokers: ## run the tests on real servers (starts them if they do not run)
+	@scripts/test-brokers.sh
 
 .PHONY: soak
 soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)

@@ -49,7 +49,9 @@ type Options struct {
 	Logger    *slog.Logger
 	Tracers   trace.TracerProvider
 	Degraded  func() []string // what works less well than it should; nil for nothing
-	Draining  func() bool     // the process is stopping; nil for never
+	// Lag is what the transport has for the consumers of this process, by consumer and topic; nil for nothing.
+	Lag      func() map[string]map[string]store.Backlog
+	Draining func() bool // the process is stopping; nil for never
 }
 
 // Server answers the platform's HTTP.

@@ -49,9 +49,10 @@ type standing struct {
 	ServiceStatus
 	Hears   []string        `json:"hears"`
 	Backlog map[string]owed `json:"backlog"` // by topic
+	Owed    owed            `json:"owed"`    // what the transport has for it, as far as this instance is concerned
 }
 
-// owed is what an outbox holds of a topic.
+// owed is what a consumer has not got yet.
 type owed struct {
 	Events int64   `json:"events"`
 	Oldest float64 `json:"oldest_seconds"`
@@ -81,6 +82,10 @@ func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
 	if s.Degraded != nil {
 		status.Degraded = append(status.Degraded, s.Degraded()...)
 	}
+	var lag map[string]map[string]store.Backlog
+	if s.Lag != nil {
+		lag = s.Lag()
+	}
 	for _, name := range s.names() {
 		service := s.services[name]
 		st, err := service.Store().Status(ctx)
@@ -95,22 +100,30 @@ func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
 		for topic, b := range st.Pending {
 			one.Backlog[topic] = owed{Events: b.Events, Oldest: b.Oldest.Seconds()}
 		}
+		for _, b := range lag[name] {
+			one.Owed = one.Owed.and(owed{Events: b.Events, Oldest: b.Oldest.Seconds()})
+		}
 		status.Services = append(status.Services, one)
 	}
 	return status
 }
 
-// addLag fills in the lag: what outboxes hold for a consumer.
+func (o owed) and(other owed) owed {
+	return owed{Events: o.Events + other.Events, Oldest: max(o.Oldest, other.Oldest)}
+}
+
+// addLag fills in the lag: what outboxes and the transport hold for a consumer.
 func addLag(services []standing) {
 	backlog := map[string]owed{}
 	for _, one := range services {
 		maps.Copy(backlog, one.Backlog)
 	}
 	for i := range services {
+		lag := services[i].Owed
 		for _, topic := range services[i].Hears {
-			services[i].LagEvents += backlog[topic].Events
-			services[i].LagSeconds = max(services[i].LagSeconds, backlog[topic].Oldest)
+			lag = lag.and(backlog[topic])
 		}
+		services[i].LagEvents, services[i].LagSeconds = lag.Events, lag.Oldest
 	}
 }
 

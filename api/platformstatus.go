@@ -100,11 +100,11 @@ func (m *statusSum) count(instance instanceStatus) {
 			m.services[one.Service] = &one
 			continue
 		}
-		inFlight, paused := before.InFlight+one.InFlight, before.Paused || one.Paused
+		inFlight, paused, due := before.InFlight+one.InFlight, before.Paused || one.Paused, before.Owed.and(one.Owed)
 		if !before.Ready && one.Ready {
 			*before = one
 		}
-		before.InFlight, before.Paused = inFlight, paused
+		before.InFlight, before.Paused, before.Owed = inFlight, paused, due
 	}
 }
 

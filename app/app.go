@@ -50,6 +50,7 @@ type App struct {
 	stores    []*store.Store
 	services  []*router.Service
 	transport driver.Transport
+	watch     *watch
 	router    *router.Router
 	api       *api.Server
 	server    *http.Server
@@ -144,7 +145,6 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	a.registry.MustRegister(&gauges{driver: a.options.Driver.Name, services: a.services, timeout: 2 * time.Second})
 	return nil
 }
 
@@ -180,6 +180,8 @@ func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (e
 	if err != nil {
 		return fmt.Errorf("opening the transport %s: %w", a.options.Driver.Name, err)
 	}
+	a.watch = &watch{name: a.options.Driver.Name, transport: a.transport}
+	a.registry.MustRegister(&gauges{app: a, timeout: 2 * time.Second})
 	return nil
 }
 
@@ -220,6 +222,7 @@ func (a *App) startRouter(ctx context.Context) (err error) {
 // startFeeding begins the relays and the pruning, after the subscriptions stand.
 func (a *App) startFeeding(ctx context.Context) error {
 	ctx, a.stopFeeding = context.WithCancel(context.WithoutCancel(ctx))
+	a.feeding.Go(func() { a.watch.run(ctx) })
 	publish := relayTo(a.transport.Publisher())
 	for _, st := range a.stores {
 		a.feeding.Go(func() { st.Relay(ctx, publish) })
@@ -271,6 +274,7 @@ func (a *App) serve(platform api.Platform) error {
 	a.api = api.New(api.Options{
 		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
+		Degraded: a.degraded, Lag: a.lag,
 	})
 	a.server = &http.Server{
 		Handler: withPprof(a.api, c.Debug.Pprof), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,

@@ -9,15 +9,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
 )
 
 // gauges reads the services' standing when it is asked, so that a gauge never goes stale.
 type gauges struct {
-	driver   string
-	services []*router.Service
-	timeout  time.Duration
+	app     *App
+	timeout time.Duration
 }
 
 var (
@@ -41,11 +39,11 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
 	defer cancel()
-	backlog, up := map[string]store.Backlog{}, 1.0
-	for _, s := range g.services {
-		if !s.Store().TransportUp() {
-			up = 0
-		}
+	backlog, up := map[string]store.Backlog{}, 0.0
+	if g.app.up() {
+		up = 1
+	}
+	for _, s := range g.app.services {
 		st, err := s.Store().Status(ctx)
 		if err != nil {
 			continue // viscount_store_failures_total tells
@@ -61,11 +59,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(pendingDesc, float64(st.OutboxPending))
 		gauge(oldestDesc, st.OutboxOldest.Seconds())
 	}
-	out <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, g.driver)
-	for _, s := range g.services {
+	out <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, g.app.watch.name)
+	lag := g.app.lag()
+	for _, s := range g.app.services {
 		for _, topic := range s.Topics() {
-			out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(backlog[topic].Events), s.Name(), topic)
-			out <- prometheus.MustNewConstMetric(delayDesc, prometheus.GaugeValue, backlog[topic].Oldest.Seconds(), s.Name(), topic)
+			taken := lag[s.Name()][topic]
+			out <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(backlog[topic].Events+taken.Events), s.Name(), topic)
+			out <- prometheus.MustNewConstMetric(delayDesc, prometheus.GaugeValue, max(backlog[topic].Oldest, taken.Oldest).Seconds(), s.Name(), topic)
 		}
 	}
 }

@@ -218,7 +218,7 @@ func (t *Transport) Drain(ctx context.Context) error {
 func (t *Transport) Close() error {
 	t.cancel()
 	for _, c := range t.consumers {
-		c.Consumer.Close()
+		c.Close()
 	}
 	return nil
 }

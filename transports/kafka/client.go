@@ -84,23 +84,23 @@ func explain(c config.Kafka, err error) error {
 	brokers := strings.Join(c.Brokers, ", ")
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		return fmt.Errorf("Kafka at %s refuses user %q: check transport.kafka.sasl.username and password: %w", brokers, c.SASL.Username, err)
+		return fmt.Errorf("the Kafka broker at %s refuses user %q: check transport.kafka.sasl.username and password: %w", brokers, c.SASL.Username, err)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
-		return fmt.Errorf("Kafka at %s does not take transport.kafka.sasl.mechanism %q: %w", brokers, c.SASL.Mechanism, err)
+		return fmt.Errorf("the Kafka broker at %s does not take transport.kafka.sasl.mechanism %q: %w", brokers, c.SASL.Mechanism, err)
 	case errors.As(err, &unknown):
-		return fmt.Errorf("Kafka at %s shows a certificate that is not trusted: check transport.kafka.tls.ca_file (%s): %w", brokers, orSystem(c.TLS.CAFile), err)
+		return fmt.Errorf("the Kafka broker at %s shows a certificate that is not trusted: check transport.kafka.tls.ca_file (%s): %w", brokers, orSystem(c.TLS.CAFile), err)
 	case errors.As(err, &verification):
-		return fmt.Errorf("Kafka at %s shows a certificate that does not hold (transport.kafka.tls): %w", brokers, err)
+		return fmt.Errorf("the Kafka broker at %s shows a certificate that does not hold (transport.kafka.tls): %w", brokers, err)
 	case errors.As(err, &record):
-		return fmt.Errorf("Kafka at %s does not speak TLS: check transport.kafka.tls.enabled and the port in transport.kafka.brokers: %w", brokers, err)
+		return fmt.Errorf("the Kafka broker at %s does not speak TLS: check transport.kafka.tls.enabled and the port in transport.kafka.brokers: %w", brokers, err)
 	case errors.As(err, &lookup), errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("no Kafka broker answers at %s (transport.kafka.brokers): %w", brokers, err)
 	case errors.Is(err, io.EOF) && !c.TLS.Enabled:
-		return fmt.Errorf("Kafka at %s closes the connection; if it expects TLS or SASL, set transport.kafka.tls.enabled or transport.kafka.sasl: %w", brokers, err)
+		return fmt.Errorf("the Kafka broker at %s closes the connection; if it expects TLS or SASL, set transport.kafka.tls.enabled or transport.kafka.sasl: %w", brokers, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no Kafka broker answers at %s within %v (transport.kafka.brokers): %w", brokers, answerTimeout, err)
 	}
-	return fmt.Errorf("Kafka at %s (transport.kafka): %w", brokers, err)
+	return fmt.Errorf("the Kafka broker at %s (transport.kafka): %w", brokers, err)
 }
 
 func orSystem(file string) string {

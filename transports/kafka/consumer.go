@@ -231,7 +231,7 @@ func (c *consumer) close() {
 		c.stop()
 		<-c.stopped
 	}
-	c.Consumer.Close()
+	c.Close()
 	if c.client != nil {
 		c.client.CloseAllowingRebalance()
 	}

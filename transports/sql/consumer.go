@@ -234,7 +234,7 @@ func (c *consumer) halt() {
 // close saves how far it is, and gives its buckets to the other instances.
 func (c *consumer) close() {
 	c.halt()
-	c.Consumer.Close()
+	c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := c.leave(ctx); err != nil {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs the tests that need real servers. It starts the servers unless they run already, and then ends them. What is skipped
+# for want of a server is a failure; the features that a driver does not declare are listed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+DIR=${BROKERS_DIR:-$PWD/bin/brokers}
+if [ ! -f "$DIR/env" ]; then
+	trap 'scripts/brokers.sh stop' EXIT
+	scripts/brokers.sh start
+fi
+. "$DIR/env"
+export REQUIRE_BROKERS=1
+race=()
+if [ "$(go env CGO_ENABLED)" = 1 ] && { command -v gcc || command -v clang; } > /dev/null; then race=(-race); fi
+log=bin/test-brokers.log
+packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app}
+echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest in a process of its own (no emulator on this machine)}"
+status=0
+# one package after the other: they share the servers
+go test "${race[@]}" -count=1 -p 1 -timeout 30m -v ${TEST_RUN:+-run "$TEST_RUN"} $packages > "$log" 2>&1 || status=$?
+grep -E '^(ok|FAIL|panic:|---|\s+--- FAIL)|orders/s|orders, ' "$log" | grep -vE '^--- (PASS|SKIP)' || true
+echo "skipped, because the driver does not declare the feature:"
+grep -E '^\s*--- SKIP' "$log" | sed 's/ (.*//; s/^ *--- SKIP: /  /' | sort | uniq -c || true
+if grep -E '^\s*--- SKIP' "$log" | grep -vE 'TestSuites/(watermill|viscount)/' ; then
+	echo "a test was skipped on a machine that has every server; the log is $log" >&2
+	exit 1
+fi
+[ "$status" = 0 ] || { echo "failed; the log is $log" >&2; exit "$status"; }
+echo "all tests on real servers passed"
