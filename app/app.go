@@ -166,23 +166,28 @@ func settings(c config.Router) router.Settings {
 }
 
 func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (err error) {
-	hears := hearing(consumers)
-	audience := hears
+	all := consumers
 	if a.options.Platform {
-		audience = hearing(append(routes(services(a.options.Config)), a.options.Consumers...))
+		all = append(routes(services(a.options.Config)), a.options.Consumers...)
 	}
-	c := a.options.Config.Transport
-	c.SQL = a.options.Config.EventDatabase()
-	a.transport, err = a.options.Driver.Open(ctx, driver.Options{
-		Config: c, Consumers: hears, Audience: audience, Topics: topicsOf(a.catalogue, consumers),
-		KeysInFlight: a.options.Config.Router.KeysInFlight, Logger: a.log,
-	})
+	o := transportOptions(a.options.Config, consumers, all, a.catalogue)
+	o.Logger = a.log
+	a.transport, err = a.options.Driver.Open(ctx, o)
 	if err != nil {
 		return fmt.Errorf("opening the transport %s: %w", a.options.Driver.Name, err)
 	}
 	a.watch = &watch{name: a.options.Driver.Name, transport: a.transport}
 	a.registry.MustRegister(&gauges{app: a, timeout: 2 * time.Second})
 	return nil
+}
+
+// transportOptions are for the consumers of a process, among all of the platform's.
+func transportOptions(c config.Config, here, all []router.Consumer, catalogue *events.Catalogue) driver.Options {
+	transport := c.Transport
+	transport.SQL = c.EventDatabase()
+	return driver.Options{
+		Config: transport, Consumers: hearing(here), Audience: hearing(all), Topics: topicsOf(catalogue, here), KeysInFlight: c.Router.KeysInFlight,
+	}
 }
 
 // hearing maps consumers to the topics that they hear.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"time"
@@ -37,7 +38,13 @@ type Migration struct {
 }
 
 // Plan lists the migrations of a service's database without changing it; a database that does not exist yet lacks them all.
-func Plan(ctx context.Context, o Options) ([]Migration, error) {
+func Plan(ctx context.Context, o Options) (_ []Migration, err error) {
+	if o.Postgres.URL == "" && !hasFile(o.Dir, o.Service) { // opening would make it
+		if o.Dir, err = os.MkdirTemp("", "viscount-plan-"); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
 	return withMigrations(ctx, o, planned)
 }
 

@@ -32,7 +32,7 @@ func openSQLite(dir, service string) (db database, err error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return db, fmt.Errorf("creating the data folder (store.sqlite.dir): %w", err)
 	}
-	path := filepath.Join(dir, service+".db")
+	path := file(dir, service)
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
 		return db, fmt.Errorf("opening %s: %w", path, err)
@@ -62,3 +62,10 @@ func openSQLite(dir, service string) (db database, err error) {
 }
 
 const readers = 4
+
+func file(dir, service string) string { return filepath.Join(dir, service+".db") }
+
+func hasFile(dir, service string) bool {
+	_, err := os.Stat(file(dir, service))
+	return err == nil
+}

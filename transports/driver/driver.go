@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type Driver struct {
 	Name         string
 	Capabilities Capabilities
 	Open         func(ctx context.Context, o Options) (Transport, error)
+	Admin        func(ctx context.Context, o Options) (Admin, error) // nil: there is nothing to administer
 }
 
 // Capabilities are what a transport can promise; a profile that needs more than it gets refuses to start.
@@ -61,6 +63,22 @@ type Options struct {
 type Topic struct {
 	Name      string
 	Retention time.Duration // how long it keeps recorded events; 0: for ever
+}
+
+// Hearers are the consumers of the platform that hear a topic, by the names that they have outside.
+func (o Options) Hearers(topic string) []string {
+	audience := o.Audience
+	if audience == nil {
+		audience = o.Consumers
+	}
+	hearers := []string{}
+	for consumer, topics := range audience {
+		if slices.Contains(topics, topic) {
+			hearers = append(hearers, o.ConsumerName(consumer))
+		}
+	}
+	slices.Sort(hearers)
+	return hearers
 }
 
 // ConsumerName is what a consumer is called outside: a Kafka group, the suffix of a subscription (interfaces.md, "Names

@@ -19,7 +19,7 @@ import (
 
 // Driver is the transport of the kafka profile.
 var Driver = driver.Driver{
-	Name: "kafka", Capabilities: driver.Capabilities{BetweenProcesses: true, Records: true}, Open: open,
+	Name: "kafka", Capabilities: driver.Capabilities{BetweenProcesses: true, Records: true}, Open: open, Admin: openAdmin,
 }
 
 var (

@@ -4,38 +4,52 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/transports/driver"
 )
+
+// found is a topic as the cluster has it.
+type found struct{ partitions, replication int }
+
+// topics are those that the cluster has, asked of a broker and not of the client's memory.
+func (t *Transport) topics(ctx context.Context) (map[string]found, error) {
+	answer, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, t.client)
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]found{}
+	for _, topic := range answer.Topics {
+		if topic.Topic == nil || kerr.ErrorForCode(topic.ErrorCode) != nil {
+			continue
+		}
+		f := found{partitions: len(topic.Partitions)}
+		if f.partitions > 0 {
+			f.replication = len(topic.Partitions[0].Replicas)
+		}
+		have[*topic.Topic] = f
+	}
+	return have, nil
+}
 
 // missing are the topics that the cluster does not have.
 func (t *Transport) missing(ctx context.Context, wanted []driver.Topic) ([]driver.Topic, error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(wanted))
-	for i, topic := range wanted {
-		names[i] = topic.Name
-	}
-	have, err := t.admin.ListTopics(ctx, names...)
+	have, err := t.topics(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var missing []driver.Topic
-	for _, topic := range wanted {
-		switch err := have[topic.Name].Err; {
-		case err == nil && have.Has(topic.Name):
-		case err == nil, errors.Is(err, kerr.UnknownTopicOrPartition):
-			missing = append(missing, topic)
-		default:
-			return nil, fmt.Errorf("topic %s: %w", topic.Name, err)
-		}
-	}
-	return missing, nil
+	return slices.DeleteFunc(slices.Clone(wanted), func(topic driver.Topic) bool {
+		_, there := have[topic.Name]
+		return there
+	}), nil
 }
 
 // create makes topics; one that another process makes at the same time is fine.

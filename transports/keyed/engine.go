@@ -40,6 +40,7 @@ type Engine struct {
 	options Options
 	ctx     context.Context // of every message delivered; ends at Close
 	cancel  context.CancelFunc
+	quit    chan struct{} // closed when the engine begins to drain
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -73,7 +74,7 @@ func New(o Options) *Engine {
 	if o.Redeliver == nil {
 		o.Redeliver = defaultPause
 	}
-	e := &Engine{options: o, lanes: map[string]*lane{}}
+	e := &Engine{options: o, lanes: map[string]*lane{}, quit: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.changed = sync.NewCond(&e.mu)
 	return e
@@ -174,10 +175,11 @@ func (e *Engine) Await(ctx context.Context, tickets []*Ticket) error {
 	return nil
 }
 
-func (e *Engine) withdrawn(t *Ticket) bool {
+// given tells whether a message that was refused is not to be delivered again by this engine.
+func (e *Engine) given(t *Ticket) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return t.gone
+	return t.gone || e.draining
 }
 
 // run delivers a lane until it is empty, then the next one that waits.
@@ -241,15 +243,15 @@ func (e *Engine) deliver(t *Ticket) bool {
 		msg.SetContext(ctx)
 		acked := i.handOut(e, msg)
 		cancel()
-		if acked || e.ctx.Err() != nil || e.withdrawn(t) {
+		if acked || e.given(t) {
 			return acked
 		}
 		select {
 		case <-time.After(e.options.Redeliver(refusals)):
-		case <-e.ctx.Done():
+		case <-e.quit:
 			return false
 		}
-		if e.withdrawn(t) {
+		if e.given(t) {
 			return false
 		}
 		msg = msg.Copy()
@@ -259,7 +261,7 @@ func (e *Engine) deliver(t *Ticket) bool {
 func (i *Item) handOut(e *Engine, msg *message.Message) bool {
 	select {
 	case i.To <- msg:
-	case <-e.ctx.Done():
+	case <-e.quit: // nobody has it yet
 		return false
 	}
 	select {
@@ -277,12 +279,20 @@ func (i *Item) handOut(e *Engine, msg *message.Message) bool {
 	}
 }
 
-// Drain takes and begins nothing more, and returns when what is in flight has ended, or ctx has.
-func (e *Engine) Drain(ctx context.Context) error {
+func (e *Engine) beginDrain() {
 	e.mu.Lock()
-	e.draining = true
-	e.changed.Broadcast()
-	e.mu.Unlock()
+	defer e.mu.Unlock()
+	if !e.draining {
+		e.draining = true
+		close(e.quit)
+		e.changed.Broadcast()
+	}
+}
+
+// Drain takes and begins nothing more, and returns when what is in flight has ended, or ctx has. What is refused meanwhile is
+// the source's again.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.beginDrain()
 	idle := make(chan struct{})
 	go func() {
 		e.running.Wait()
@@ -299,10 +309,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 // Close ends the context of every message in flight and waits for their deliveries. Messages without an acknowledgement are
 // the source's again.
 func (e *Engine) Close() {
-	e.mu.Lock()
-	e.draining = true
-	e.changed.Broadcast()
-	e.mu.Unlock()
+	e.beginDrain()
 	e.cancel()
 	e.running.Wait()
 }

@@ -101,6 +101,16 @@ func (s *Stream) Done() int64 {
 	return s.done
 }
 
+// Settled is the position before the oldest unfinished message, or read, up to which everything was taken, if there is none.
+func (s *Stream) Settled(read int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := range s.taken {
+		read = min(read, at-1)
+	}
+	return max(read, s.done)
+}
+
 // Unfinished is how many messages were taken and are not finished, and how old the oldest of them is.
 func (s *Stream) Unfinished() (messages int, oldest time.Duration) {
 	s.mu.Lock()

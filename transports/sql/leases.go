@@ -222,8 +222,8 @@ func (c *consumer) forget(mine []int16) {
 	}
 }
 
-// save writes down how far this instance is. settled moves buckets without unfinished messages to where their topic was read,
-// so that a later start does not read what nobody needs.
+// save writes down how far this instance is. settled moves buckets on to where their topic was read or to their first unfinished
+// message, so that a later start does not read what nobody needs.
 func (c *consumer) save(ctx context.Context, settled bool) error {
 	c.mu.Lock()
 	held := make(map[int16]map[string]*position, len(c.held))
@@ -243,8 +243,8 @@ func (c *consumer) saveThese(ctx context.Context, held map[int16]map[string]*pos
 	for bucket, byTopic := range held {
 		for topic, p := range byTopic {
 			at := p.stream.Done()
-			if unfinished, _ := p.stream.Unfinished(); settled && unfinished == 0 {
-				at = max(at, c.read[topic])
+			if settled {
+				at = p.stream.Settled(c.read[topic])
 			}
 			if at > p.saved {
 				topics, numbers, done, positions = append(topics, topic), append(numbers, bucket), append(done, at), append(positions, p)

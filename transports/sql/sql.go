@@ -19,13 +19,12 @@ import (
 	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/first-viscount/viscount/internal/postgres"
 	"github.com/first-viscount/viscount/transports/driver"
 )
 
 // Driver is the transport of the sql profile.
 var Driver = driver.Driver{
-	Name: "sql", Capabilities: driver.Capabilities{BetweenProcesses: true, Records: true}, Open: open,
+	Name: "sql", Capabilities: driver.Capabilities{BetweenProcesses: true, Records: true}, Open: open, Admin: openAdmin,
 }
 
 var (
@@ -34,6 +33,8 @@ var (
 	_ message.Subscriber  = subscriber{}
 	_ wmsql.SchemaAdapter = Schema{}
 )
+
+const prepareTimeout = 30 * time.Second
 
 // connections: one publishes, one reads, and one keeps the leases.
 const connections = 3
@@ -52,16 +53,14 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	db, err := postgres.Open(ctx, postgres.Target{
-		Setting: "transport.sql", URL: o.Config.SQL.URL, Password: o.Config.SQL.Password, Name: "viscount-transport", Schema: schema, Pool: connections,
-	})
+	db, err := connect(ctx, o, connections)
 	if err != nil {
 		return nil, err
 	}
 	t := &Transport{log: o.Logger, db: db, consumers: map[string]*consumer{}}
 	life, stop := context.WithCancel(context.Background())
 	t.stop = stop
-	if err := t.prepare(ctx, o); err != nil {
+	if err := prepare(ctx, db, o); err != nil {
 		stop()
 		return nil, errors.Join(err, db.Close())
 	}
@@ -80,14 +79,14 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 
 // prepare makes the tables that are missing, under a lock, and the positions of every consumer of the platform: a consumer
 // begins at a topic's first message.
-func (t *Transport) prepare(ctx context.Context, o driver.Options) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+func prepare(ctx context.Context, db *sql.DB, o driver.Options) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	audience := o.Audience
 	if audience == nil {
 		audience = o.Consumers
 	}
-	tx, err := t.db.BeginTx(ctx, nil)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("transport.sql: %w", err)
 	}
@@ -121,8 +120,8 @@ func (t *Transport) prepare(ctx context.Context, o driver.Options) error {
 	return tx.Commit()
 }
 
-func existing(ctx context.Context, tx *sql.Tx) (map[string]bool, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT tablename::text FROM pg_tables WHERE schemaname = $1", schema)
+func existing(ctx context.Context, db wmsql.ContextExecutor) (map[string]bool, error) {
+	rows, err := db.QueryContext(ctx, "SELECT tablename::text FROM pg_tables WHERE schemaname = $1", schema)
 	if err != nil {
 		return nil, err
 	}

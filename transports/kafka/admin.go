@@ -1,0 +1,222 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/first-viscount/viscount/transports/driver"
+)
+
+// admin implements driver.Admin.
+type admin struct {
+	*Transport
+	o driver.Options
+}
+
+func openAdmin(ctx context.Context, o driver.Options) (driver.Admin, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	common, err := clientOptions(o.Config.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(common...)
+	if err != nil {
+		return nil, fmt.Errorf("transport.kafka: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, explain(o.Config.Kafka, err)
+	}
+	return &admin{&Transport{log: o.Logger, client: client, admin: kadm.NewClient(client)}, o}, nil
+}
+
+// Plan implements driver.Admin. More partitions would send the later events of a key elsewhere than its earlier ones, and
+// another replication moves data: both are a person's decision.
+func (a *admin) Plan(ctx context.Context) ([]driver.Change, error) {
+	states, configs, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var changes []driver.Change
+	c := a.o.Config.Kafka.Topics
+	for i, topic := range a.o.Topics {
+		state := states[i]
+		if !state.Exists {
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: "create", Detail: fmt.Sprintf("%d partitions, replication %d, retention %s", c.Partitions, c.Replication, retentionText(topic.Retention))})
+			continue
+		}
+		for name, want := range topicConfigs(c, topic) {
+			if have := configs[topic.Name][name]; have != *want {
+				changes = append(changes, driver.Change{Topic: topic.Name, Action: "set", Detail: name + ": " + have + " → " + *want})
+			}
+		}
+		if state.Partitions != c.Partitions {
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("%d partitions, configured are %d: a new number parts a key's later events from its earlier ones; drain the topic first", state.Partitions, c.Partitions)})
+		}
+		if state.Replication != c.Replication {
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("replication %d, configured is %d: reassign its partitions", state.Replication, c.Replication)})
+		}
+	}
+	return changes, nil
+}
+
+func retentionText(d time.Duration) string {
+	if d == 0 {
+		return "unlimited"
+	}
+	return fmt.Sprintf("%g days", d.Hours()/24)
+}
+
+// read is how the topics are, and their settings by topic and name.
+func (a *admin) read(ctx context.Context) ([]driver.TopicState, map[string]map[string]string, error) {
+	have, err := a.topics(ctx)
+	if err != nil {
+		return nil, nil, explain(a.o.Config.Kafka, err)
+	}
+	states := make([]driver.TopicState, len(a.o.Topics))
+	var there []string
+	for i, topic := range a.o.Topics {
+		f, exists := have[topic.Name]
+		states[i] = driver.TopicState{Topic: topic.Name, Exists: exists, Partitions: f.partitions, Replication: f.replication, Consumers: a.o.Hearers(topic.Name)}
+		if exists {
+			there = append(there, topic.Name)
+		}
+	}
+	configs := map[string]map[string]string{}
+	if len(there) == 0 {
+		return states, configs, nil
+	}
+	described, err := a.admin.DescribeTopicConfigs(ctx, there...)
+	if err != nil {
+		return nil, nil, explain(a.o.Config.Kafka, err)
+	}
+	for _, d := range described {
+		configs[d.Name] = map[string]string{}
+		for _, c := range d.Configs {
+			configs[d.Name][c.Key] = c.MaybeValue()
+		}
+	}
+	return states, configs, nil
+}
+
+// Apply implements driver.Admin.
+func (a *admin) Apply(ctx context.Context, changes []driver.Change) error {
+	wanted := map[string]driver.Topic{}
+	for _, topic := range a.o.Topics {
+		wanted[topic.Name] = topic
+	}
+	c := a.o.Config.Kafka.Topics
+	set := map[string]bool{}
+	for _, change := range changes {
+		topic := wanted[change.Topic]
+		switch {
+		case change.Action == "create":
+			if err := a.create(ctx, c, []driver.Topic{topic}); err != nil {
+				return err
+			}
+		case change.Action == "set" && !set[topic.Name]:
+			set[topic.Name] = true
+			var alter []kadm.AlterConfig
+			for name, value := range topicConfigs(c, topic) {
+				alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: value})
+			}
+			answers, err := a.admin.AlterTopicConfigs(ctx, alter, topic.Name)
+			if err == nil {
+				_, err = answers.On(topic.Name, nil)
+			}
+			if err != nil {
+				return fmt.Errorf("setting the topic %s: %w", topic.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// List implements driver.Admin.
+func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
+	states, configs, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range states {
+		if !states[i].Exists {
+			continue
+		}
+		starts, err := a.admin.ListStartOffsets(ctx, states[i].Topic)
+		if err != nil {
+			return nil, err
+		}
+		ends, err := a.admin.ListEndOffsets(ctx, states[i].Topic)
+		if err != nil {
+			return nil, err
+		}
+		ends.Each(func(end kadm.ListedOffset) {
+			if start, known := starts.Lookup(end.Topic, end.Partition); known {
+				states[i].Events += end.Offset - start.Offset
+			}
+		})
+		if ms, err := strconv.ParseInt(configs[states[i].Topic]["retention.ms"], 10, 64); err == nil {
+			states[i].Retention = retentionText(max(0, time.Duration(ms)*time.Millisecond))
+		}
+	}
+	return states, nil
+}
+
+// Doctor implements driver.Admin: groups whose committed position is behind what a topic still keeps have missed events.
+func (a *admin) Doctor(ctx context.Context) ([]driver.Finding, error) {
+	var findings []driver.Finding
+	for consumer, topics := range a.o.Audience {
+		group := a.o.ConsumerName(consumer)
+		committed, err := a.admin.FetchOffsets(ctx, group)
+		if errors.Is(err, kerr.GroupIDNotFound) {
+			continue // it has not begun
+		}
+		if err != nil {
+			return nil, explain(a.o.Config.Kafka, err)
+		}
+		starts, err := a.admin.ListStartOffsets(ctx, topics...)
+		if err != nil {
+			return nil, explain(a.o.Config.Kafka, err)
+		}
+		ends, err := a.admin.ListEndOffsets(ctx, topics...)
+		if err != nil {
+			return nil, explain(a.o.Config.Kafka, err)
+		}
+		committed.Each(func(at kadm.OffsetResponse) {
+			start, known := starts.Lookup(at.Topic, at.Partition)
+			end, _ := ends.Lookup(at.Topic, at.Partition)
+			switch {
+			case !known || start.Err != nil:
+			case at.At < start.Offset:
+				findings = append(findings, driver.Finding{
+					Problem: fmt.Sprintf("%s stands at offset %d of %s/%d, which begins at %d: %d events are gone", group, at.At, at.Topic, at.Partition, start.Offset, start.Offset-at.At),
+					Remedy:  "the publisher's outbox may still have them (store.outbox_retention); keep consumers within the topic's retention",
+				})
+			case at.At > end.Offset:
+				findings = append(findings, driver.Finding{
+					Problem: fmt.Sprintf("%s stands at offset %d of %s/%d, which ends at %d: the topic was made anew or restored", group, at.At, at.Topic, at.Partition, end.Offset),
+					Remedy:  "the group starts at the topic's first event by itself; duplicates are absorbed",
+				})
+			}
+		})
+	}
+	return findings, nil
+}
+
+// Close implements driver.Admin.
+func (a *admin) Close() error {
+	a.client.Close()
+	return nil
+}
