@@ -7,12 +7,15 @@ import (
 
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/gochannel"
+	"github.com/first-viscount/viscount/transports/googlecloud"
 	"github.com/first-viscount/viscount/transports/kafka"
 	"github.com/first-viscount/viscount/transports/sql"
 )
 
 // All are the transports that this version has.
-func All() []driver.Driver { return []driver.Driver{gochannel.Driver, kafka.Driver, sql.Driver} }
+func All() []driver.Driver {
+	return []driver.Driver{gochannel.Driver, kafka.Driver, sql.Driver, googlecloud.Driver}
+}
 
 // Select finds a transport by its configured name.
 func Select(name string) (driver.Driver, error) {

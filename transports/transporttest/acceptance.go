@@ -19,7 +19,7 @@ import (
 func RunWatermill(t *testing.T, s Setup) {
 	c := s.Driver.Capabilities
 	features := tests.Features{
-		ConsumerGroups: c.BetweenProcesses, GuaranteedOrder: true, Persistent: c.BetweenProcesses,
+		ConsumerGroups: c.BetweenProcesses, GuaranteedOrder: !s.Sluggish, Persistent: c.BetweenProcesses,
 		ExactlyOnceDelivery: !c.BetweenProcesses, RequireSingleInstance: !c.BetweenProcesses, ForceShort: s.Short,
 		GuaranteedOrderWithSingleSubscriber: s.Reorders,
 	}
@@ -104,6 +104,9 @@ func (p *stock) Publish(topic string, messages ...*message.Message) error {
 	for i, msg := range messages {
 		keyed[i] = msg.Copy()
 		keyed[i].Metadata.Set(driver.KeyMetadata, string(msg.Payload))
+		if p.s.Sluggish {
+			keyed[i].Metadata.Set(driver.KeyMetadata, msg.UUID)
+		}
 	}
 	return tr.Publisher().Publish(topic, keyed...)
 }

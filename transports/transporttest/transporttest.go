@@ -26,6 +26,9 @@ type Setup struct {
 	Config config.Transport // topics are created when they are missing
 	// Short keeps Watermill's suite short, for brokers that are slow.
 	Short bool
+	// Sluggish is set for a stand-in that hands out the next message of a key so late that no parallel work can be seen; in
+	// Watermill's suite every message then has a key of its own, and its tests of order are left to a better broker.
+	Sluggish bool
 	// Reorders is set where the broker may give a consumer some messages of a key late when instances come and go.
 	Reorders bool
 }

@@ -1,0 +1,160 @@
+package googlecloud
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/pubsub"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/keyed"
+)
+
+// consumer pulls the subscriptions of one consumer. Pub/Sub hands the messages of a key to one instance at a time, in order,
+// without waiting for acknowledgements; the engine does the rest.
+type consumer struct {
+	*keyed.Consumer
+	client *pubsub.Client
+	log    *slog.Logger
+	group  string
+	window int
+
+	start   sync.Once
+	stop    context.CancelFunc
+	pulling sync.WaitGroup
+
+	mu    sync.Mutex
+	taken map[*pubsub.Message]string // unfinished, and their topics
+}
+
+func newConsumer(client *pubsub.Client, name string, topics []string, o driver.Options) *consumer {
+	return &consumer{
+		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), client: client, log: o.Logger.With("consumer", name),
+		group: o.ConsumerName(name), window: 4 * max(o.KeysInFlight, 1), taken: map[*pubsub.Message]string{},
+	}
+}
+
+// subscriber is the consumer as Watermill sees it.
+type subscriber struct{ *consumer }
+
+// Close does nothing: the transport is closed as a whole.
+func (subscriber) Close() error { return nil }
+
+// Subscribe gives the messages of a topic. The first subscription begins to pull all of the consumer's.
+func (s subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	out, err := s.Consumer.Subscribe(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("googlecloud: %w", err)
+	}
+	s.start.Do(s.pull)
+	return out, nil
+}
+
+func (c *consumer) pull() {
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	for _, topic := range c.Topics() {
+		c.pulling.Go(func() {
+			for ctx.Err() == nil {
+				err := c.receive(ctx, topic)
+				if err != nil && ctx.Err() == nil {
+					c.log.WarnContext(ctx, "pulling from Pub/Sub; trying again", "topic", topic, "error", err)
+					select {
+					case <-ctx.Done():
+					case <-time.After(time.Second):
+					}
+				}
+			}
+		})
+	}
+}
+
+// receive pulls a subscription until ctx ends and every message is acknowledged or given back.
+func (c *consumer) receive(ctx context.Context, topic string) error {
+	sub := c.client.Subscription(subscriptionOf(topic, c.group))
+	sub.ReceiveSettings.MaxOutstandingMessages = c.window
+	sub.ReceiveSettings.MaxOutstandingBytes = -1
+	sub.ReceiveSettings.NumGoroutines = 1
+	sub.ReceiveSettings.MaxExtensionPeriod = ackDeadline // at a time
+	return sub.Receive(ctx, func(ctx context.Context, in *pubsub.Message) { c.take(ctx, topic, in) })
+}
+
+// take hands a message to the engine. The client calls it once at a time for a key.
+func (c *consumer) take(ctx context.Context, topic string, in *pubsub.Message) {
+	msg, err := Marshaler{}.Unmarshal(in)
+	if err != nil {
+		in.Nack()
+		return
+	}
+	c.mu.Lock()
+	c.taken[in] = topic
+	c.mu.Unlock()
+	_, err = c.Engine.Add(ctx, keyed.Item{Key: in.OrderingKey, Message: msg, To: c.Inlet(topic), Done: func() {
+		if c.forget(in) {
+			in.Ack()
+		}
+	}})
+	if err != nil && c.forget(in) { // stopping
+		in.Nack()
+	}
+}
+
+func (c *consumer) forget(in *pubsub.Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, mine := c.taken[in]
+	delete(c.taken, in)
+	return mine
+}
+
+// drain pulls nothing more, waits for what is in flight, and gives the rest back.
+func (c *consumer) drain(ctx context.Context) error {
+	if c.stop != nil {
+		c.stop()
+	}
+	err := c.Engine.Drain(ctx)
+	c.giveBack()
+	return err
+}
+
+func (c *consumer) giveBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for in := range c.taken {
+		in.Nack()
+	}
+	clear(c.taken)
+}
+
+func (c *consumer) close() {
+	c.start.Do(func() {}) // no later subscription pulls
+	if c.stop != nil {
+		c.stop()
+	}
+	c.Close()
+	c.giveBack()
+	c.pulling.Wait()
+}
+
+// lag is what was pulled and is not finished.
+func (c *consumer) lag() []driver.Lag {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lags := map[string]*driver.Lag{}
+	for in, topic := range c.taken {
+		if lags[topic] == nil {
+			lags[topic] = &driver.Lag{Consumer: c.Name, Topic: topic}
+		}
+		lags[topic].Events++
+		lags[topic].Oldest = max(lags[topic].Oldest, time.Since(in.PublishTime))
+	}
+	out := make([]driver.Lag, 0, len(lags))
+	for _, lag := range lags {
+		out = append(out, *lag)
+	}
+	return out
+}
