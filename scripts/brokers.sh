@@ -152,7 +152,7 @@ pubsub_start() {
 	jar=$(pubsub_jar)
 	[ -n "$jar" ] || { say "no Pub/Sub emulator on this machine: tests run against pstest in a process of its own"; return; }
 	free pubsub "$PUBSUB_PORT" PUBSUB_PORT
-	java -Xmx384m -cp "$jar" com.google.cloud.pubsub.testing.v1.Main --host=127.0.0.1 "--port=$PUBSUB_PORT" > "$DIR/pubsub.log" 2>&1 < /dev/null &
+	java -Xmx1g -cp "$jar" com.google.cloud.pubsub.testing.v1.Main --host=127.0.0.1 "--port=$PUBSUB_PORT" > "$DIR/pubsub.log" 2>&1 < /dev/null &
 	remember pubsub $!
 }
 

@@ -79,7 +79,7 @@ func (c *consumer) receive(ctx context.Context, topic string) error {
 	sub.ReceiveSettings.MaxOutstandingMessages = c.window
 	sub.ReceiveSettings.MaxOutstandingBytes = -1
 	sub.ReceiveSettings.NumGoroutines = 1
-	sub.ReceiveSettings.MaxExtensionPeriod = ackDeadline // at a time
+	sub.ReceiveSettings.MaxExtensionPeriod = extension
 	return sub.Receive(ctx, func(ctx context.Context, in *pubsub.Message) { c.take(ctx, topic, in) })
 }
 

@@ -41,7 +41,7 @@ func Run(t *testing.T, s Setup) {
 
 const (
 	keysInFlight = 128
-	patience     = 60 * time.Second // for a condition that must come true
+	patience     = 90 * time.Second // for a condition that must come true
 )
 
 // world is the transports of one test: they share topics and consumers that no other test has.
