@@ -228,7 +228,7 @@ func (a *App) startRouter(ctx context.Context) (err error) {
 func (a *App) startFeeding(ctx context.Context) error {
 	ctx, a.stopFeeding = context.WithCancel(context.WithoutCancel(ctx))
 	a.feeding.Go(func() { a.watch.run(ctx) })
-	publish := relayTo(a.transport.Publisher())
+	publish := RelayTo(a.transport.Publisher())
 	for _, st := range a.stores {
 		a.feeding.Go(func() { st.Relay(ctx, publish) })
 		a.feeding.Go(func() { a.prune(ctx, st) })

@@ -12,9 +12,9 @@ import (
 	"github.com/first-viscount/viscount/transports/driver"
 )
 
-// relayTo turns committed rows into messages: the payload byte for byte, the rest as metadata (domain.md, "Beside the
+// RelayTo turns committed rows into messages: the payload byte for byte, the rest as metadata (domain.md, "Beside the
 // envelope"). Watermill's message UUID is the event's id.
-func relayTo(publisher message.Publisher) store.Publisher {
+func RelayTo(publisher message.Publisher) store.Publisher {
 	return func(_ context.Context, round int64, rows []store.Row) error {
 		messages := make([]*message.Message, len(rows))
 		for i := range rows {

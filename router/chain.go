@@ -23,7 +23,7 @@ func (s *Service) chain() []step {
 		{"retry", s.retry},            // immediate attempts
 		{"timeout", s.timeout},        // each attempt has its own deadline
 		{"recoverer", recoverInside},  // a handler's panic is a failed attempt
-		{"transaction", s.transact},   // key lock, inbox, order; commits what the handler wrote
+		{"transaction", s.within},     // key lock, inbox, order; commits what the handler wrote
 	}
 }
 

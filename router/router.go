@@ -51,6 +51,9 @@ func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router,
 // watermillLogger keeps Watermill's words for debugging: it logs each refused message as an error, which the service itself
 // does once in a while.
 func watermillLogger(log *slog.Logger) watermill.LoggerAdapter {
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return watermill.NopLogger{} // the adapter builds each line before it finds that nobody wants it
+	}
 	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug, slog.LevelError: slog.LevelDebug})
 }
 

@@ -21,6 +21,10 @@ type Options struct {
 	Logger   *slog.Logger         // slog.Default if nil
 	Metrics  *Metrics             // unregistered ones if nil
 	Tracers  trace.TracerProvider // no tracing if nil
+
+	// Untransacted is for benchmarks of everything around the transaction: handlers run with a nil Tx, and nothing is
+	// recorded of what they handled.
+	Untransacted bool
 }
 
 // Service is one consumer at work: its chain, the recovery of its parked events and its jobs.
@@ -32,6 +36,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	tracer   trace.Tracer
+	within   message.HandlerMiddleware // transact, unless a benchmark does without
 
 	routes        map[string]*Route   // by topic
 	follows       map[string][]string // by topic: predecessor types that this consumer hears too
@@ -69,6 +74,10 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	}
 	if o.Tracers == nil {
 		o.Tracers = noop.NewTracerProvider()
+	}
+	s.within = s.transact
+	if o.Untransacted {
+		s.within = s.untransacted
 	}
 	s.tracer = o.Tracers.Tracer("github.com/first-viscount/viscount/router")
 	s.policy = c.OnFailure

@@ -44,6 +44,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	changed  *sync.Cond
+	roomy    *sync.Cond // there is room for a batch
 	lanes    map[string]*lane
 	ready    []*lane // lanes that wait for one of the Keys
 	active   int     // lanes with a goroutine
@@ -76,7 +77,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{options: o, lanes: map[string]*lane{}, quit: make(chan struct{})}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.changed = sync.NewCond(&e.mu)
+	e.changed, e.roomy = sync.NewCond(&e.mu), sync.NewCond(&e.mu)
 	return e
 }
 
@@ -89,7 +90,8 @@ func defaultPause(refusals int) time.Duration {
 func (e *Engine) Add(ctx context.Context, item Item) (*Ticket, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.awaitRoom(ctx); err != nil {
+	e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining })
+	if err := e.open(ctx); err != nil {
 		return nil, err
 	}
 	e.inside++
@@ -117,38 +119,60 @@ func (e *Engine) enqueue(t *Ticket) {
 	e.running.Go(func() { e.run(l) })
 }
 
-// Room waits until the window has room, and tells how much: a caller that is the only one to add may add as many without
-// being blocked.
+// Room waits until the window has room for a batch, a sixteenth of it, so that a source is not asked for message by message,
+// and tells how much room there is: a caller that is the only one to add may add as many without being blocked.
 func (e *Engine) Room(ctx context.Context) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.awaitRoom(ctx); err != nil {
+	e.await(ctx, e.roomy, func() bool { return e.hasRoom() || e.draining })
+	if err := e.open(ctx); err != nil {
 		return 0, err
 	}
 	return e.options.Window - e.inside, nil
 }
 
-func (e *Engine) awaitRoom(ctx context.Context) error {
-	e.await(ctx, func() bool { return e.inside < e.options.Window || e.draining })
+func (e *Engine) hasRoom() bool {
+	return e.options.Window-e.inside >= max(1, e.options.Window/16)
+}
+
+func (e *Engine) open(ctx context.Context) error {
 	if e.draining {
 		return ErrClosed
 	}
 	return ctx.Err()
 }
 
+// left notes that a message is no longer inside. The lock is held.
+func (e *Engine) left() {
+	e.inside--
+	e.changed.Broadcast()
+	if e.hasRoom() {
+		e.roomy.Broadcast()
+	}
+}
+
+// drain takes and begins nothing more.
+func (e *Engine) drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.draining = true
+	e.changed.Broadcast()
+	e.roomy.Broadcast()
+}
+
 // await sleeps until a condition holds or ctx ends. The lock is held.
-func (e *Engine) await(ctx context.Context, holds func() bool) {
+func (e *Engine) await(ctx context.Context, changed *sync.Cond, holds func() bool) {
 	if holds() {
 		return
 	}
 	stop := context.AfterFunc(ctx, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.changed.Broadcast()
+		changed.Broadcast()
 	})
 	defer stop()
 	for !holds() && ctx.Err() == nil {
-		e.changed.Wait()
+		changed.Wait()
 	}
 }
 
@@ -167,7 +191,7 @@ func (e *Engine) Await(ctx context.Context, tickets []*Ticket) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, t := range tickets {
-		e.await(ctx, func() bool { return t.ended || !t.begun })
+		e.await(ctx, e.changed, func() bool { return t.ended || !t.begun })
 		if !t.ended && t.begun {
 			return ctx.Err()
 		}
@@ -194,8 +218,7 @@ func (e *Engine) run(l *lane) {
 		}
 		e.mu.Lock()
 		t.ended = true
-		e.inside--
-		e.changed.Broadcast()
+		e.left()
 		e.mu.Unlock()
 	}
 }
@@ -218,8 +241,7 @@ func (e *Engine) next(l **lane) *Ticket {
 				t.begun = true
 				return t
 			}
-			e.inside--
-			e.changed.Broadcast()
+			e.left()
 		}
 		if (*l).key != "" {
 			delete(e.lanes, (*l).key)

@@ -80,15 +80,14 @@ func (c *consumer) join() {
 	c.running.Go(func() { c.readAll(ctx) })
 }
 
-// readAll takes rows in as long as the engine has room for them.
+// readAll reads rows page by page, as long as the engine has room for them.
 func (c *consumer) readAll(ctx context.Context) {
 	pause := pollBusy
 	for {
-		room, err := c.Engine.Room(ctx)
-		if err != nil {
+		if _, err := c.Engine.Room(ctx); err != nil {
 			return
 		}
-		n, err := c.readOnce(ctx, min(room, readBatch))
+		n, err := c.readOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -120,15 +119,15 @@ type row struct {
 	at              time.Time
 }
 
-// readOnce reads the next rows of all topics; n is how many it looked at.
-func (c *consumer) readOnce(ctx context.Context, limit int) (n int, err error) {
+// readOnce reads the next rows of all topics and hands them to the engine; n is how many they were.
+func (c *consumer) readOnce(ctx context.Context) (n int, err error) {
 	c.mu.Lock()
 	changes := c.changes
 	held := make([]int16, 0, len(c.held))
 	for bucket := range c.held {
 		held = append(held, bucket)
 	}
-	query, args := c.query(held, limit)
+	query, args := c.query(held, readBatch)
 	c.mu.Unlock()
 	if len(held) == 0 {
 		return 0, nil
@@ -137,17 +136,38 @@ func (c *consumer) readOnce(ctx context.Context, limit int) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return len(rows), c.takeAll(ctx, rows, changes)
+}
+
+// takeAll hands rows to the engine as it has room for them: pages stay large, however little room there is. When buckets come
+// or go meanwhile, the rest is left to be read again.
+func (c *consumer) takeAll(ctx context.Context, rows []row, changes int) error {
+	for len(rows) > 0 {
+		room, err := c.Engine.Room(ctx)
+		if err != nil {
+			return err
+		}
+		some := rows[:min(room, len(rows))]
+		if same, err := c.takeSome(ctx, some, changes); !same || err != nil {
+			return err
+		}
+		rows = rows[len(some):]
+	}
+	return nil
+}
+
+func (c *consumer) takeSome(ctx context.Context, rows []row, changes int) (same bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes != changes {
-		return 1, nil // read again: buckets came or went
+		return false, nil
 	}
 	for i := range rows {
 		if err := c.take(ctx, &rows[i]); err != nil {
-			return 0, err
+			return true, err
 		}
 	}
-	return len(rows), nil
+	return true, nil
 }
 
 // query reads on in every topic. Rows of buckets that another instance holds come without their bodies: they are passed.
