@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -95,10 +96,11 @@ func explain(c config.Kafka, err error) error {
 		return fmt.Errorf("the Kafka broker at %s does not speak TLS: check transport.kafka.tls.enabled and the port in transport.kafka.brokers: %w", brokers, err)
 	case errors.As(err, &lookup), errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("no Kafka broker answers at %s (transport.kafka.brokers): %w", brokers, err)
-	case errors.Is(err, io.EOF) && !c.TLS.Enabled:
-		return fmt.Errorf("the Kafka broker at %s closes the connection; if it expects TLS or SASL, set transport.kafka.tls.enabled or transport.kafka.sasl: %w", brokers, err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the Kafka broker at %s closes the connection; it may expect other settings: check transport.kafka.tls.enabled (%t), transport.kafka.sasl (mechanism %q, user %q, its password) and the port: %w",
+			brokers, c.TLS.Enabled, c.SASL.Mechanism, c.SASL.Username, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no Kafka broker answers at %s within %v (transport.kafka.brokers): %w", brokers, answerTimeout, err)
+		return fmt.Errorf("no Kafka broker answers at %s within %v (transport.kafka.brokers; transport.kafka.tls.enabled is %t: does the port speak TLS?): %w", brokers, answerTimeout, c.TLS.Enabled, err)
 	}
 	return fmt.Errorf("the Kafka broker at %s (transport.kafka): %w", brokers, err)
 }

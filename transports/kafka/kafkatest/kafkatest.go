@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,12 +20,20 @@ func Brokers(t testing.TB) (addresses []string, real bool) {
 	if addresses = Named(t); addresses != nil {
 		return addresses, true
 	}
+	addresses, _ = Fake(t)
+	return addresses, false
+}
+
+// Fake starts a stand-in; stop ends it before the test does.
+func Fake(t testing.TB) (addresses []string, stop func()) {
+	t.Helper()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(fake.Close)
-	return fake.ListenAddrs(), false
+	stop = sync.OnceFunc(fake.Close)
+	t.Cleanup(stop)
+	return fake.ListenAddrs(), stop
 }
 
 // Named are the brokers that TEST_KAFKA names; nil if it names none.
