@@ -46,6 +46,10 @@ brokers-stop: ## end what `make brokers` started
 test-brokers: ## run the tests on real servers (starts them if they do not run)
 	@scripts/test-brokers.sh
 
+.PHONY: test-cluster
+test-cluster: ## three Kafka nodes: one is killed under load, then all are restarted in turn
+	@scripts/test-cluster.sh
+
 .PHONY: soak
 soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -52,7 +53,7 @@ func (t *Transport) missing(ctx context.Context, wanted []driver.Topic) ([]drive
 	}), nil
 }
 
-// create makes topics; one that another process makes at the same time is fine.
+// create makes topics and waits until the brokers know them; one that another process makes at the same time is fine.
 func (t *Transport) create(ctx context.Context, c config.KafkaTopics, topics []driver.Topic) error {
 	for _, topic := range topics {
 		_, err := t.admin.CreateTopic(ctx, int32(c.Partitions), int16(c.Replication), topicConfigs(c, topic), topic.Name)
@@ -64,7 +65,17 @@ func (t *Transport) create(ctx context.Context, c config.KafkaTopics, topics []d
 		}
 		t.log.InfoContext(ctx, "created a topic", "topic", topic.Name, "partitions", c.Partitions, "replication", c.Replication)
 	}
-	return nil
+	for {
+		missing, err := t.missing(ctx, topics)
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the topic %s was created but does not appear: %w", missing[0].Name, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // topicConfigs are what a topic should be set to.
