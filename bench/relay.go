@@ -52,6 +52,9 @@ func (b *bench) relay(ctx context.Context, _ data, o store.Options) (rate float6
 	if err := emit(ctx, st); err != nil {
 		return 0, err
 	}
+	if err := b.settle(ctx); err != nil {
+		return 0, err
+	}
 	t, err := kafka.Driver.Open(ctx, driver.Options{Config: b.kafkaConfig(1), Logger: b.log})
 	if err != nil {
 		return 0, err
