@@ -151,15 +151,6 @@ func (e *Engine) left() {
 	}
 }
 
-// drain takes and begins nothing more.
-func (e *Engine) drain() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.draining = true
-	e.changed.Broadcast()
-	e.roomy.Broadcast()
-}
-
 // await sleeps until a condition holds or ctx ends. The lock is held.
 func (e *Engine) await(ctx context.Context, changed *sync.Cond, holds func() bool) {
 	if holds() {
@@ -308,6 +299,7 @@ func (e *Engine) beginDrain() {
 		e.draining = true
 		close(e.quit)
 		e.changed.Broadcast()
+		e.roomy.Broadcast()
 	}
 }
 

@@ -315,6 +315,47 @@ func numbers(n int) []int {
 	return all
 }
 
+// A source is asked for a batch once there is room for one, and is told when the engine drains.
+func TestRoomIsABatch(t *testing.T) {
+	const window, batch = 64, 4
+	e := keyed.New(keyed.Options{Keys: window, Window: window})
+	defer e.Close()
+	out := make(chan *message.Message)
+	for i := range window {
+		_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: out, Done: func() {}})
+		require.NoError(t, err)
+	}
+	wait := func() chan error {
+		answer := make(chan error, 1)
+		go func() {
+			room, err := e.Room(t.Context())
+			if err == nil && room < batch {
+				err = fmt.Errorf("room for %d", room)
+			}
+			answer <- err
+		}()
+		return answer
+	}
+	answer := wait()
+	for i := range batch {
+		select {
+		case err := <-answer:
+			t.Fatalf("after %d messages: %v", i, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+		(<-out).Ack()
+	}
+	require.NoError(t, <-answer)
+	for range batch {
+		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("", nil), To: out, Done: func() {}})
+		require.NoError(t, err)
+	}
+	answer = wait()
+	time.Sleep(10 * time.Millisecond)
+	require.NoError(t, e.Drain(t.Context()))
+	require.ErrorIs(t, <-answer, keyed.ErrClosed)
+}
+
 // BenchmarkDelivery compares the engine with the two ways of doing without it: everything at once, which loses the order, and
 // one at a time, which loses the parallelism. The handler takes 100 µs, over 1,000 keys.
 func BenchmarkDelivery(b *testing.B) {
