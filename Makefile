@@ -55,8 +55,9 @@ soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 min
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app
 
 .PHONY: bench
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## compare with stock Watermill on the servers of make brokers (about 8 minutes; ARGS="-cells kafka -rounds 3")
+	@if [ -z "$$TEST_KAFKA$$TEST_POSTGRES" ] && [ -f bin/brokers/env ]; then . bin/brokers/env; fi; \
+	go build -o bin/bench ./bench && bin/bench -o bin/bench.json $(ARGS)
 
 .PHONY: lint
 lint: $(LINT) ## check style and the import rules of every folder

@@ -42,7 +42,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	reach, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := b.client.Ping(reach); err != nil {
-		return nil, fmt.Errorf("Kafka does not answer at %v (is make brokers running?): %w", o.kafka, err)
+		return nil, fmt.Errorf("no answer from Kafka at %v (is make brokers running?): %w", o.kafka, err)
 	}
 	u, err := url.Parse(o.postgres)
 	if err != nil {
@@ -95,6 +95,10 @@ func (b *bench) kafkaConfig(partitions int) config.Transport {
 
 func (b *bench) sqlConfig() config.Transport {
 	return config.Transport{Driver: "sql", ConsumerPrefix: b.name("group"), SQL: config.SQL{URL: b.url}}
+}
+
+func (b *bench) pubsubConfig() config.Transport {
+	return config.Transport{Driver: "googlecloud", ConsumerPrefix: "bench", GoogleCloud: config.GoogleCloud{Project: fmt.Sprintf("bench-%d", runID), Endpoint: b.pubsub}}
 }
 
 func (b *bench) createTopic(ctx context.Context, topic string, partitions int) error {

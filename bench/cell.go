@@ -40,16 +40,7 @@ const (
 
 // allCells are the cells that have a target, in the order.
 func allCells(b *bench) []cell {
-	return slices.Concat(kafkaCells(b), sqlCells(b), pubsubCells())
-}
-
-// pubsubCells stands for the transport over Google Cloud Pub/Sub, which this version does not have yet. Its contestants are
-// those of kafka-publish: ours in batches, stock's single Publish, and the client alone.
-func pubsubCells() []cell {
-	return []cell{{
-		name: "pubsub-publish", title: "Pub/Sub, publishing; stock: single Publish", target: 100, against: stock,
-		missing: "this version has no transports/googlecloud",
-	}}
+	return slices.Concat(kafkaCells(b), sqlCells(b), pubsubCells(b))
 }
 
 type result struct {

@@ -150,7 +150,7 @@ func (b *bench) kafkaPublish(ctx context.Context, d data) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rate, err := b.publishConcurrently(ctx, t.Publisher(), d.topic)
+	rate, err := b.publishConcurrently(ctx, t.Publisher(), d.topic, publishers)
 	return rate, errors.Join(err, t.Close())
 }
 
@@ -159,7 +159,7 @@ func (b *bench) kafkaStockPublish(ctx context.Context, d data) (float64, error) 
 	if err != nil {
 		return 0, err
 	}
-	rate, err := b.publishConcurrently(ctx, p, d.topic)
+	rate, err := b.publishConcurrently(ctx, p, d.topic, publishers)
 	return rate, errors.Join(err, p.Close())
 }
 
@@ -175,19 +175,19 @@ func (b *bench) stockKafkaPublisher() (*wmkafka.Publisher, error) {
 
 const publishPool = 20_000 // messages that are made before, and published again and again
 
-func (b *bench) publishConcurrently(ctx context.Context, p message.Publisher, topic string) (float64, error) {
+func (b *bench) publishConcurrently(ctx context.Context, p message.Publisher, topic string, concurrency int) (float64, error) {
 	useTopic(topic)
 	all, err := messages(publishPool)
 	if err != nil {
 		return 0, err
 	}
 	var next atomic.Int64
-	m := newMeter(publishPool/4, 1<<40, b.limit)
+	m := newMeter(20*concurrency, 1<<40, b.limit)
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	failed := make(chan error, publishers)
+	failed := make(chan error, concurrency)
 	var group sync.WaitGroup
-	for range publishers {
+	for range concurrency {
 		group.Go(func() {
 			for running.Err() == nil {
 				if err := p.Publish(topic, all[next.Add(1)%publishPool]); err != nil {

@@ -25,6 +25,7 @@ type options struct {
 	profile  string
 	kafka    []string
 	postgres string
+	pubsub   string // empty: that cell is missing
 }
 
 func main() {
@@ -56,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	if kafka == "" || postgres == "" {
 		return errors.New("TEST_KAFKA and TEST_POSTGRES name no servers: run make brokers first, then make bench")
 	}
-	o.kafka, o.postgres = strings.Split(kafka, ","), postgres
+	o.kafka, o.postgres, o.pubsub = strings.Split(kafka, ","), postgres, os.Getenv("TEST_PUBSUB")
 	if o.profile != "" {
 		file, err := os.Create(o.profile)
 		if err != nil {

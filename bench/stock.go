@@ -35,7 +35,9 @@ func (b *bench) stockConsume(ctx context.Context, sub message.Subscriber, c cons
 	return rate, errors.Join(err, sub.Close())
 }
 
-func sequenceOf(msg *message.Message) int64 { return parseSequence(msg.Metadata.Get(router.MetaSequence)) }
+func sequenceOf(msg *message.Message) int64 {
+	return parseSequence(msg.Metadata.Get(router.MetaSequence))
+}
 
 // parseSequence answers 0 for what is no number, which breaks the order.
 func parseSequence(text string) int64 {
