@@ -352,8 +352,18 @@ func TestRoomIsABatch(t *testing.T) {
 	}
 	answer = wait()
 	time.Sleep(10 * time.Millisecond)
-	require.NoError(t, e.Drain(t.Context()))
-	require.ErrorIs(t, <-answer, keyed.ErrClosed)
+	for range window {
+		<-out // and never acknowledged
+	}
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.Error(t, e.Drain(short))
+	select {
+	case err := <-answer:
+		require.ErrorIs(t, err, keyed.ErrClosed)
+	case <-time.After(5 * time.Second):
+		t.Fatal("nobody told who waits for room")
+	}
 }
 
 // BenchmarkDelivery compares the engine with the two ways of doing without it: everything at once, which loses the order, and
