@@ -19,7 +19,8 @@ say() { echo "brokers: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # A process is named by its pid and its start, so that a number used again is never taken for it.
-began() { awk '{print $22}' "/proc/$1/stat" 2>/dev/null || true; }
+# A zombie has ended: not every machine has an init that reaps.
+began() { awk '$3 != "Z" {print $22}' "/proc/$1/stat" 2>/dev/null || true; }
 remember() { echo "$2 $(began "$2")" > "$DIR/$1.pid"; }
 running() {
 	[ -f "$DIR/$1.pid" ] || return 1
@@ -179,7 +180,7 @@ stop() {
 	local n
 	for n in $(seq "$KAFKA_NODES"); do end "kafka-$n" TERM; done
 	end pubsub TERM
-	end postgres INT
+	end postgres QUIT # at once: its data goes with it
 	[ ! -f "$DIR/postgres-data" ] || rm -rf "$(cat "$DIR/postgres-data")"
 	rm -rf "$DIR"
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,7 +43,7 @@ type watcher struct {
 	open     map[string]*order
 	later    map[string]func(context.Context) error // when the order is completed
 	progress time.Time
-	extra    sync.WaitGroup // delayed actions
+	extra    atomic.Int64 // delayed actions under way; not a WaitGroup, because events may still start one
 }
 
 func newWatcher(r *run) *watcher {
@@ -86,7 +87,9 @@ func (w *watcher) onCompleted(o *order, f func(context.Context) error) {
 
 // after runs f in a while, beside the shoppers.
 func (w *watcher) after(ctx context.Context, delay time.Duration, f func(context.Context) error) {
-	w.extra.Go(func() {
+	w.extra.Add(1)
+	go func() {
+		defer w.extra.Add(-1)
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
@@ -95,7 +98,7 @@ func (w *watcher) after(ctx context.Context, delay time.Duration, f func(context
 		if err := f(ctx); err != nil && ctx.Err() == nil {
 			w.r.failed.CompareAndSwap(nil, &err)
 		}
-	})
+	}()
 }
 
 func (w *watcher) waitForRoom(ctx context.Context, room *sync.Cond) error {
@@ -206,25 +209,20 @@ func (w *watcher) see(ctx context.Context, data string) {
 
 // settle waits until every order is settled. Where the stream says nothing for a while, the orders themselves are asked.
 func (w *watcher) settle(ctx context.Context) error {
-	w.extra.Wait()
 	for {
 		w.mu.Lock()
-		silent, open := time.Since(w.progress), len(w.open)
+		silent, open, extra := time.Since(w.progress), len(w.open), w.extra.Load()
 		w.mu.Unlock()
-		if open == 0 || ctx.Err() != nil || w.r.failed.Load() != nil {
-			w.extra.Wait()
+		if extra == 0 && (open == 0 || ctx.Err() != nil || w.r.failed.Load() != nil) {
 			return ctx.Err()
 		}
-		if silent > w.r.SettleTimeout {
+		if silent > w.r.SettleTimeout && open > 0 {
 			return fmt.Errorf("%d orders did not settle within %s", open, w.r.SettleTimeout)
 		}
 		if silent > 2*time.Second {
 			w.ask(ctx)
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		<-time.After(50 * time.Millisecond)
 	}
 }
 
