@@ -61,7 +61,7 @@ bench: ## compare with stock Watermill on the servers of make brokers (about 8 m
 
 .PHONY: lint
 lint: $(LINT) ## check style and the import rules of every folder
-	$(LINT) run
+	$(LINT) run --allow-serial-runners
 
 $(LINT):
 	GOBIN=$(TOOLS) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)

@@ -112,22 +112,6 @@ func (s *Server) CloseStreams() {
 	s.transport.CloseIdleConnections()
 }
 
-func (s *Server) routes() {
-	s.engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "alive"}) })
-	s.engine.GET("/readyz", s.ready)
-	if s.Metrics != nil {
-		s.engine.GET("/metrics", gin.WrapH(s.Metrics))
-	}
-	v1 := s.engine.Group("/api/v1")
-	s.catalogRoutes(v1)
-	s.inventoryRoutes(v1)
-	s.orderRoutes(v1)
-	s.moneyRoutes(v1)
-	s.eventRoutes(v1)
-	s.operationRoutes(v1)
-	s.peerRoutes(v1)
-}
-
 const correlationHeader = "X-Correlation-ID"
 
 // identified gives every request its correlation id and its trace.

@@ -16,11 +16,13 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-// peerRoutes are what processes ask each other to answer for the whole platform. They are no part of the public API, and may
+// peerEndpoints are what processes ask each other to answer for the whole platform. They are no part of the public API, and may
 // change with every version.
-func (s *Server) peerRoutes(g *gin.RouterGroup) {
-	g.GET("/peers/trace", s.peerTrace)
-	g.GET("/peers/outbox", s.peerOutbox)
+func (s *Server) peerEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/peers/trace", Process, "What a service knows about some events", nil, answering[traceAnswer](s.peerTrace)},
+		{http.MethodGet, "/peers/outbox", Process, "What a service committed after a position", nil, answering[outboxPage](s.peerOutbox)},
+	}
 }
 
 // asked is the service that a question of another process is about.

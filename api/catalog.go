@@ -45,55 +45,72 @@ func (b productBody) product() catalog.Product {
 	return p
 }
 
-func (s *Server) catalogRoutes(g *gin.RouterGroup) {
+func (s *Server) catalogEndpoints() []endpoint {
 	service := s.Platform.Catalog
 	if service == nil {
-		return
+		return nil
 	}
-	g.POST("/products", command(s, "catalog", checkProduct, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b productBody) (result, error) {
-		p, err := service.Create(ctx, tx, b.product())
-		return result{status: http.StatusCreated, body: p, location: "/api/v1/products/" + p.ProductID, etag: etag(p.Version)}, err
-	}))
-	g.PUT("/products/:id", command(s, "catalog", checkProduct, func(ctx context.Context, tx *store.Tx, c *gin.Context, b productBody) (result, error) {
-		version, err := ifMatch(c)
-		if err != nil {
-			return result{}, err
-		}
-		if b.ProductID != "" && b.ProductID != c.Param("id") {
-			return result{}, store.Refuse(store.InvalidValue, "/product_id", "must be %s as in the path", c.Param("id"))
-		}
-		b.ProductID = c.Param("id")
-		p, err := service.Update(ctx, tx, b.product(), version, b.EffectiveDate)
-		return result{status: http.StatusOK, body: p, etag: etag(p.Version)}, err
-	}))
-	g.DELETE("/products/:id", command(s, "catalog", nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, _ struct{}) (result, error) {
-		return result{status: http.StatusNoContent}, service.Delete(ctx, tx, c.Param("id"), c.Query("reason"))
-	}))
-	g.GET("/products/:id", func(c *gin.Context) {
-		s.view(c, "catalog", func(ctx context.Context, r store.Reader) (any, error) {
-			p, err := service.Get(ctx, r, c.Param("id"))
-			c.Header("ETag", etag(p.Version))
-			return p, err
-		})
-	})
-	g.GET("/products", func(c *gin.Context) {
-		s.view(c, "catalog", func(ctx context.Context, r store.Reader) (any, error) {
-			limit, after, err := paging(c)
-			if err != nil {
-				return nil, err
-			}
-			f := catalog.Filter{Category: c.Query("category"), After: after, Limit: limit + 1}
-			if text := c.Query("active"); text != "" {
-				active, err := strconv.ParseBool(text)
+	answer := func(p catalog.Product) reply[catalog.Product] {
+		return reply[catalog.Product]{body: p, etag: etag(p.Version)}
+	}
+	return []endpoint{
+		{http.MethodGet, "/products", Viewer, "Products", paged(
+			parameter{name: "category", sample: "", doc: "of this category only"},
+			parameter{name: "active", sample: false, doc: "only those that can, or cannot, be ordered"},
+		), listing(s, "catalog", func(p catalog.Product) string { return p.ProductID },
+			func(ctx context.Context, r store.Reader, c *gin.Context, after string, limit int) ([]catalog.Product, error) {
+				active, err := flag(c, "active")
 				if err != nil {
-					return nil, store.Refuse(store.InvalidValue, "", "active must be true or false")
+					return nil, err
 				}
-				f.Active = &active
-			}
-			products, err := service.List(ctx, r, f)
-			return pageOf(products, limit, func(p catalog.Product) string { return p.ProductID }), err
-		})
-	})
+				return service.List(ctx, r, catalog.Filter{Category: c.Query("category"), Active: active, After: after, Limit: limit})
+			})},
+		{http.MethodGet, "/products/:id", Viewer, "One product", nil,
+			reading(s, "catalog", func(ctx context.Context, r store.Reader, c *gin.Context) (catalog.Product, error) {
+				p, err := service.Get(ctx, r, c.Param("id"))
+				if err == nil {
+					c.Header("ETag", etag(p.Version))
+				}
+				return p, err
+			})},
+		{http.MethodPost, "/products", Operator, "Create a product", nil,
+			command(s, "catalog", http.StatusCreated, checkProduct, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b productBody) (reply[catalog.Product], error) {
+				p, err := service.Create(ctx, tx, b.product())
+				created := answer(p)
+				created.location = "/api/v1/products/" + p.ProductID
+				return created, err
+			})},
+		{http.MethodPut, "/products/:id", Operator, "Replace a product; its price changes at effective_date, at once if none is given", nil,
+			command(s, "catalog", http.StatusOK, checkProduct, func(ctx context.Context, tx *store.Tx, c *gin.Context, b productBody) (reply[catalog.Product], error) {
+				version, err := ifMatch(c)
+				if err != nil {
+					return reply[catalog.Product]{}, err
+				}
+				if b.ProductID != "" && b.ProductID != c.Param("id") {
+					return reply[catalog.Product]{}, store.Refuse(store.InvalidValue, "/product_id", "must be %s as in the path", c.Param("id"))
+				}
+				b.ProductID = c.Param("id")
+				p, err := service.Update(ctx, tx, b.product(), version, b.EffectiveDate)
+				return answer(p), err
+			})},
+		{http.MethodDelete, "/products/:id", Operator, "Delete a product", []parameter{{name: "reason", sample: "", doc: "why; published with the deletion"}},
+			command(s, "catalog", http.StatusNoContent, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, _ nothing) (reply[nothing], error) {
+				return reply[nothing]{}, service.Delete(ctx, tx, c.Param("id"), c.Query("reason"))
+			})},
+	}
+}
+
+// flag reads a parameter that is true or false; nil if it is not given.
+func flag(c *gin.Context, name string) (*bool, error) {
+	text := c.Query(name)
+	if text == "" {
+		return nil, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return nil, store.Refuse(store.InvalidValue, "", "%s must be true or false", name)
+	}
+	return &value, nil
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

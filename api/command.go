@@ -21,41 +21,72 @@ const (
 
 // result is what a command answers.
 type result struct {
-	status        int
+	status        int // of the endpoint
 	body          any
 	location      string
 	etag          string
 	correlationID string // of an existing entity; the request's if empty
 }
 
-// command runs a command of a service in its transaction: body, checks, idempotency, answer. check finds in a well-formed
-// body what the rules forbid; it may be nil.
-func command[B any](s *Server, service string, check func(c *requestCheck, body B), run func(ctx context.Context, tx *store.Tx, c *gin.Context, body B) (result, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
+// nothing is the body or the answer of what has none.
+type nothing struct{}
+
+// reply is what a command answers: the body, and headers.
+type reply[A any] struct {
+	body          A
+	location      string
+	etag          string
+	correlationID string // of an existing entity; the request's if empty
+}
+
+// command is an action that changes a service in its own transaction: body, checks, idempotency, answer. check finds in a
+// well-formed body what the rules forbid; it may be nil. A command without an answer gives nothing.
+func command[B, A any](s *Server, service string, status int, check func(c *requestCheck, body B), run func(ctx context.Context, tx *store.Tx, c *gin.Context, body B) (reply[A], error)) action {
+	handle := func(c *gin.Context) {
 		at, ok := s.of(c, service)
 		if !ok {
 			return
 		}
-		raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+		body, raw, err := requestBody(c, s.MaxBody, check)
 		if err != nil {
 			s.refuse(c, err)
 			return
 		}
-		if len(raw) == 0 && c.Request.Method != http.MethodPut {
-			raw = []byte("{}")
-		}
-		body, err := events.Parse[B](raw)
-		if err == nil && check != nil {
-			var rc requestCheck
-			check(&rc, body)
-			err = rc.err()
-		}
-		if err != nil {
-			s.refuse(c, err)
-			return
-		}
-		s.runOnce(c, at.Store(), raw, func(ctx context.Context, tx *store.Tx) (result, error) { return run(ctx, tx, c, body) })
+		s.runOnce(c, at.Store(), raw, func(ctx context.Context, tx *store.Tx) (result, error) {
+			r, err := run(ctx, tx, c, body)
+			answer := result{status: status, location: r.location, etag: r.etag, correlationID: r.correlationID}
+			if _, none := any(r.body).(nothing); !none {
+				answer.body = r.body
+			}
+			return answer, err
+		})
 	}
+	return action{service: service, body: sampleOf[B](), status: status, answer: sampleOf[A](), handle: handle}
+}
+
+// sampleOf is the zero value of a body, nil for nothing.
+func sampleOf[T any]() any {
+	var sample T
+	if _, none := any(sample).(nothing); none {
+		return nil
+	}
+	return sample
+}
+
+// requestBody reads and checks the body of a request. What may be left out altogether may come without any.
+func requestBody[B any](c *gin.Context, limit int64, check func(c *requestCheck, body B)) (body B, raw []byte, err error) {
+	if raw, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit)); err != nil {
+		return body, nil, err
+	}
+	if len(raw) == 0 && c.Request.Method != http.MethodPut {
+		raw = []byte("{}")
+	}
+	if body, err = events.Parse[B](raw); err != nil || check == nil {
+		return body, raw, err
+	}
+	var rc requestCheck
+	check(&rc, body)
+	return body, raw, rc.err()
 }
 
 // runOnce runs a command once per Idempotency-Key: a repetition gets the first answer.

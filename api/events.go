@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,12 +17,43 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-func (s *Server) eventRoutes(g *gin.RouterGroup) {
-	g.POST("/events", s.publish)
-	g.GET("/events/stream", s.stream)
-	g.GET("/events/recorded", s.recorded)
-	g.GET("/contracts", s.contracts)
-	g.GET("/contracts/:type", s.contract)
+func (s *Server) eventEndpoints() []endpoint {
+	eventType := parameter{name: "type", sample: "", doc: "an event type, as in order.created"}
+	recordedType := eventType
+	recordedType.required = true
+	return []endpoint{
+		{http.MethodPost, "/events", Publisher, "Publish events: one, an array, or NDJSON; all of them or none",
+			[]parameter{{name: "dry_run", sample: false, doc: "check only; nothing is published"}},
+			action{body: jsontext.Value{}, status: http.StatusAccepted, answer: acceptedBody{}, handle: s.publish}},
+		{http.MethodGet, "/events/stream", Viewer, "Events as they are committed, as server-sent events", []parameter{
+			eventType,
+			{name: "correlation_id", sample: "", doc: "of this correlation only"},
+			{name: "from", sample: "", oneOf: []string{"BEGINNING", "NOW"}, doc: "where to begin; NOW if not given"},
+			{name: "last_event_id", sample: "", doc: "go on after this id, as the header Last-Event-ID does"},
+		}, action{status: http.StatusOK, answer: serverSent{}, handle: s.stream}},
+		{http.MethodGet, "/events/recorded", Viewer, "Recorded events of one type", []parameter{
+			recordedType, {name: "after", sample: "", doc: "next_after of the page before"},
+		}, answering[recordedBody](s.recorded)},
+	}
+}
+
+// serverSent stands for a stream of server-sent events.
+type serverSent struct{}
+
+// acceptedBody answers a publication.
+type acceptedBody struct {
+	Events []acceptance `json:"events"`
+	DryRun bool         `json:"dry_run,omitzero"`
+}
+
+type acceptance struct {
+	EventID string `json:"event_id"`
+	Status  string `json:"status"` // accepted, duplicate
+}
+
+type recordedBody struct {
+	Items     []jsontext.Value `json:"items"`
+	NextAfter string           `json:"next_after"`
 }
 
 // incoming is one event of a request, with its place in it.
@@ -65,16 +95,12 @@ func (s *Server) publish(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	answers := make([]map[string]string, len(batch))
+	answer := acceptedBody{Events: make([]acceptance, len(batch)), DryRun: dry}
 	for i, one := range batch {
-		answers[i] = map[string]string{"event_id": one.event.Envelope.EventID.String(), "status": "accepted"}
+		answer.Events[i] = acceptance{one.event.Envelope.EventID.String(), "accepted"}
 		if one.duplicate {
-			answers[i]["status"] = "duplicate"
+			answer.Events[i].Status = "duplicate"
 		}
-	}
-	answer := map[string]any{"events": answers}
-	if dry {
-		answer["dry_run"] = true
 	}
 	writeJSON(c, http.StatusAccepted, answer)
 }
@@ -271,7 +297,7 @@ func (s *Server) recorded(c *gin.Context) {
 		for i, row := range rows {
 			items[i], after = row.Payload, row.ID
 		}
-		return map[string]any{"items": items, "next_after": strconv.FormatInt(after, 10)}, err
+		return recordedBody{Items: items, NextAfter: strconv.FormatInt(after, 10)}, err
 	})
 }
 
@@ -280,62 +306,4 @@ func cmpOr(text, fallback string) string {
 		return fallback
 	}
 	return text
-}
-
-// contractBody is a contract as other teams read it.
-type contractBody struct {
-	Type            string      `json:"type"`
-	Version         string      `json:"version"`
-	Topic           string      `json:"topic"`
-	DeadLetterTopic string      `json:"dead_letter_topic"`
-	Key             string      `json:"key"`
-	Publisher       string      `json:"publisher"`
-	Consumers       []string    `json:"consumers"`
-	Follows         []string    `json:"follows,omitzero"`
-	Retention       string      `json:"retention"`
-	Purpose         string      `json:"purpose"`
-	When            string      `json:"when_published"`
-	Addition        bool        `json:"addition"`
-	Fields          []fieldBody `json:"fields,omitzero"`
-}
-
-type fieldBody struct {
-	Path     string `json:"path"`
-	Type     string `json:"type"`
-	Optional bool   `json:"optional,omitzero"`
-	Personal bool   `json:"personal,omitzero"`
-}
-
-func contractOf(d *events.Definition, fields bool) contractBody {
-	k := d.Contract
-	b := contractBody{
-		Type: k.Type, Version: k.Version, Topic: k.Topic(), DeadLetterTopic: k.DeadLetterTopic(), Key: k.Key, Publisher: k.Publisher, Consumers: k.Consumers,
-		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
-	}
-	if k.Retention != events.Unlimited {
-		b.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"
-	}
-	if fields {
-		for _, f := range d.Fields() {
-			b.Fields = append(b.Fields, fieldBody{Path: strings.ReplaceAll(f.Path, "/", "."), Type: f.Kind, Optional: f.Optional, Personal: f.Personal})
-		}
-	}
-	return b
-}
-
-func (s *Server) contracts(c *gin.Context) {
-	var all []contractBody
-	for _, d := range s.Catalogue.All() {
-		all = append(all, contractOf(d, false))
-	}
-	writeJSON(c, http.StatusOK, page{Items: all})
-}
-
-func (s *Server) contract(c *gin.Context) {
-	d, known := s.Catalogue.Lookup(c.Param("type"))
-	if !known {
-		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+c.Param("type"))
-		return
-	}
-	writeJSON(c, http.StatusOK, contractOf(d, true))
 }

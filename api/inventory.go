@@ -74,75 +74,86 @@ func checkReserve(c *requestCheck, b reserveBody) {
 	c.quantity("/quantity", b.Quantity)
 }
 
-func (s *Server) inventoryRoutes(g *gin.RouterGroup) {
-	service := s.Platform.Inventory
-	if service == nil {
-		return
-	}
-	g.POST("/inventory/adjust", command(s, "inventory", checkAdjust, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b adjustBody) (result, error) {
-		level, err := service.Adjust(ctx, tx, inventory.Adjustment{
-			ProductID: b.ProductID, LocationID: b.LocationID, Change: b.Change, Type: b.AdjustmentType, Reason: b.Reason, ReferenceNumber: b.ReferenceNumber,
-		})
-		return result{status: http.StatusOK, body: levelOf(level)}, err
-	}))
-	g.POST("/inventory/reserve", command(s, "inventory", checkReserve, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b reserveBody) (result, error) {
-		r, err := service.Reserve(ctx, tx, b.ProductID, b.LocationID, b.OrderID, b.Quantity)
-		return result{status: http.StatusCreated, body: r}, err
-	}))
-	g.POST("/inventory/release", command(s, "inventory", func(c *requestCheck, b releaseBody) {
-		c.id("/reservation_id", b.ReservationID)
-		c.id("/reason", b.Reason)
-	}, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b releaseBody) (result, error) {
-		r, err := service.Release(ctx, tx, b.ReservationID, b.Reason)
-		return result{status: http.StatusOK, body: r}, err
-	}))
-	g.PUT("/inventory/:id/threshold", command(s, "inventory", func(c *requestCheck, b thresholdBody) {
-		c.optionalID("/location_id", b.LocationID)
-		if b.Threshold < 0 {
-			c.wrong("/threshold", "must not be negative")
-		}
-	}, func(ctx context.Context, tx *store.Tx, c *gin.Context, b thresholdBody) (result, error) {
-		level, err := service.SetThreshold(ctx, tx, c.Param("id"), b.LocationID, b.Threshold)
-		return result{status: http.StatusOK, body: levelOf(level)}, err
-	}))
-	s.inventoryQueries(g, service)
+func checkRelease(c *requestCheck, b releaseBody) {
+	c.id("/reservation_id", b.ReservationID)
+	c.id("/reason", b.Reason)
 }
 
-func (s *Server) inventoryQueries(g *gin.RouterGroup, service *inventory.Service) {
-	g.GET("/inventory/low-stock", func(c *gin.Context) {
-		s.view(c, "inventory", func(ctx context.Context, r store.Reader) (any, error) {
-			limit, after, err := paging(c)
-			if err != nil {
-				return nil, err
-			}
-			product, location, _ := strings.Cut(after, "\n")
-			levels, err := service.LowStock(ctx, r, product, location, limit+1)
-			bodies := make([]levelBody, len(levels))
-			for i, l := range levels {
-				bodies[i] = levelOf(l)
-			}
-			return pageOf(bodies, limit, func(l levelBody) string { return l.ProductID + "\n" + l.LocationID }), err
-		})
-	})
-	g.GET("/inventory/reservations", func(c *gin.Context) {
-		s.view(c, "inventory", func(ctx context.Context, r store.Reader) (any, error) {
-			limit, after, err := paging(c)
-			if err != nil {
-				return nil, err
-			}
-			all, err := service.Reservations(ctx, r, c.Query("order_id"), after, limit+1)
-			return pageOf(all, limit, func(r inventory.Reservation) string { return r.ReservationID }), err
-		})
-	})
-	g.GET("/inventory/:id", func(c *gin.Context) {
-		s.view(c, "inventory", func(ctx context.Context, r store.Reader) (any, error) {
-			levels, err := service.Stock(ctx, r, c.Param("id"))
-			bodies := make([]levelBody, len(levels))
-			for i, l := range levels {
-				l.ProductID = ""
-				bodies[i] = levelOf(l)
-			}
-			return map[string]any{"product_id": c.Param("id"), "locations": bodies}, err
-		})
-	})
+func checkThreshold(c *requestCheck, b thresholdBody) {
+	c.optionalID("/location_id", b.LocationID)
+	if b.Threshold < 0 {
+		c.wrong("/threshold", "must not be negative")
+	}
+}
+
+type stockBody struct {
+	ProductID string      `json:"product_id"`
+	Locations []levelBody `json:"locations"`
+}
+
+func (s *Server) inventoryEndpoints() []endpoint {
+	service := s.Platform.Inventory
+	if service == nil {
+		return nil
+	}
+	return []endpoint{
+		{http.MethodGet, "/inventory/:id", Viewer, "The stock of a product, by location", nil,
+			reading(s, "inventory", func(ctx context.Context, r store.Reader, c *gin.Context) (stockBody, error) {
+				levels, err := service.Stock(ctx, r, c.Param("id"))
+				return stockOf(c.Param("id"), levels), err
+			})},
+		{http.MethodGet, "/inventory/low-stock", Viewer, "Locations whose available stock is at or below its threshold", paged(),
+			listing(s, "inventory", func(l levelBody) string { return l.ProductID + "\n" + l.LocationID },
+				func(ctx context.Context, r store.Reader, _ *gin.Context, after string, limit int) ([]levelBody, error) {
+					product, location, _ := strings.Cut(after, "\n")
+					levels, err := service.LowStock(ctx, r, product, location, limit)
+					return levelsOf(levels), err
+				})},
+		{http.MethodGet, "/inventory/reservations", Viewer, "Reservations, of one order if it is named", paged(ofOrder),
+			listing(s, "inventory", func(r inventory.Reservation) string { return r.ReservationID },
+				func(ctx context.Context, r store.Reader, c *gin.Context, after string, limit int) ([]inventory.Reservation, error) {
+					return service.Reservations(ctx, r, c.Query("order_id"), after, limit)
+				})},
+		{http.MethodPost, "/inventory/adjust", Operator, "Change what is on hand by hand", nil,
+			command(s, "inventory", http.StatusOK, checkAdjust, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b adjustBody) (reply[levelBody], error) {
+				level, err := service.Adjust(ctx, tx, inventory.Adjustment{
+					ProductID: b.ProductID, LocationID: b.LocationID, Change: b.Change, Type: b.AdjustmentType, Reason: b.Reason, ReferenceNumber: b.ReferenceNumber,
+				})
+				return reply[levelBody]{body: levelOf(level)}, err
+			})},
+		{http.MethodPost, "/inventory/reserve", Operator, "Reserve stock for a while", nil,
+			command(s, "inventory", http.StatusCreated, checkReserve, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b reserveBody) (reply[inventory.Reservation], error) {
+				r, err := service.Reserve(ctx, tx, b.ProductID, b.LocationID, b.OrderID, b.Quantity)
+				return reply[inventory.Reservation]{body: r}, err
+			})},
+		{http.MethodPost, "/inventory/release", Operator, "Give reserved stock back", nil,
+			command(s, "inventory", http.StatusOK, checkRelease, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b releaseBody) (reply[inventory.Reservation], error) {
+				r, err := service.Release(ctx, tx, b.ReservationID, b.Reason)
+				return reply[inventory.Reservation]{body: r}, err
+			})},
+		{http.MethodPut, "/inventory/:id/threshold", Operator, "Set the available stock that raises the first alert", nil,
+			command(s, "inventory", http.StatusOK, checkThreshold, func(ctx context.Context, tx *store.Tx, c *gin.Context, b thresholdBody) (reply[levelBody], error) {
+				level, err := service.SetThreshold(ctx, tx, c.Param("id"), b.LocationID, b.Threshold)
+				return reply[levelBody]{body: levelOf(level)}, err
+			})},
+	}
+}
+
+var ofOrder = parameter{name: "order_id", sample: "", doc: "of this order only"}
+
+func levelsOf(levels []inventory.Level) []levelBody {
+	bodies := make([]levelBody, len(levels))
+	for i, l := range levels {
+		bodies[i] = levelOf(l)
+	}
+	return bodies
+}
+
+// stockOf names the product once.
+func stockOf(product string, levels []inventory.Level) stockBody {
+	b := stockBody{ProductID: product, Locations: levelsOf(levels)}
+	for i := range b.Locations {
+		b.Locations[i].ProductID = ""
+	}
+	return b
 }

@@ -15,8 +15,8 @@ const (
 )
 
 // page is one page of a list.
-type page struct {
-	Items      any    `json:"items"`
+type page[T any] struct {
+	Items      []T    `json:"items"`
 	NextCursor string `json:"next_cursor,omitzero"`
 }
 
@@ -40,13 +40,13 @@ func paging(c *gin.Context) (limit int, after string, err error) {
 }
 
 // pageOf makes a page from up to limit+1 rows: the one too many says that more follows.
-func pageOf[T any](rows []T, limit int, key func(T) string) page {
+func pageOf[T any](rows []T, limit int, key func(T) string) page[T] {
 	if rows == nil {
 		rows = []T{}
 	}
 	if len(rows) <= limit {
-		return page{Items: rows}
+		return page[T]{Items: rows}
 	}
 	rows = rows[:limit]
-	return page{Items: rows, NextCursor: base64.RawURLEncoding.EncodeToString([]byte(key(rows[limit-1])))}
+	return page[T]{Items: rows, NextCursor: base64.RawURLEncoding.EncodeToString([]byte(key(rows[limit-1])))}
 }

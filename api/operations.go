@@ -10,11 +10,13 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-func (s *Server) operationRoutes(g *gin.RouterGroup) {
-	g.GET("/status", s.status)
-	g.GET("/trace/:id", s.trace)
-	g.POST("/consumers/:service/pause", s.setPaused(true))
-	g.POST("/consumers/:service/resume", s.setPaused(false))
+func (s *Server) operationEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/status", Viewer, "How the platform stands", nil, answering[Status](s.status)},
+		{http.MethodGet, "/trace/:id", Viewer, "The tree of events around an event, a correlation id or a business id", nil, answering[Trace](s.trace)},
+		{http.MethodPost, "/consumers/:service/pause", Operator, "Store what arrives instead of handling it", nil, s.setPaused(true)},
+		{http.MethodPost, "/consumers/:service/resume", Operator, "Handle again what arrives, and what waited", nil, s.setPaused(false)},
+	}
 }
 
 // Status is how the platform stands.
@@ -131,15 +133,26 @@ type pauseBody struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) setPaused(pause bool) gin.HandlerFunc {
-	return func(c *gin.Context) {
+type pausedBody struct {
+	Service string `json:"service"`
+	Paused  bool   `json:"paused"`
+}
+
+func checkPause(c *requestCheck, b pauseBody) {
+	if b.Reason == "" {
+		c.wrong("/reason", "is required: it is kept in the audit")
+	}
+}
+
+func (s *Server) setPaused(pause bool) action {
+	handle := func(c *gin.Context) {
 		service, ok := s.of(c, c.Param("service"))
 		if !ok {
 			return
 		}
-		var body pauseBody
-		if err := c.ShouldBindJSON(&body); err != nil || body.Reason == "" {
-			problem(c, http.StatusUnprocessableEntity, store.InvalidValue, "reason is required: it is kept in the audit")
+		body, _, err := requestBody(c, s.MaxBody, checkPause)
+		if err != nil {
+			s.refuse(c, err)
 			return
 		}
 		act := service.Resume
@@ -150,6 +163,7 @@ func (s *Server) setPaused(pause bool) gin.HandlerFunc {
 			s.refuse(c, err)
 			return
 		}
-		writeJSON(c, http.StatusOK, map[string]any{"service": service.Name(), "paused": service.Paused()})
+		writeJSON(c, http.StatusOK, pausedBody{Service: service.Name(), Paused: service.Paused()})
 	}
+	return action{body: pauseBody{}, status: http.StatusOK, answer: pausedBody{}, handle: handle}
 }

@@ -8,9 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/first-viscount/viscount/events"
-	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/orders"
-	"github.com/first-viscount/viscount/handlers/payments"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -85,48 +83,50 @@ func (b orderBody) order() orders.NewOrder {
 	return n
 }
 
-func (s *Server) orderRoutes(g *gin.RouterGroup) {
+func (s *Server) orderEndpoints() []endpoint {
 	service := s.Platform.Orders
 	if service == nil {
-		return
+		return nil
 	}
-	answer := func(status int, o orders.Order) result {
-		return result{status: status, body: o, correlationID: o.CorrelationID, location: "/api/v1/orders/" + o.OrderID}
+	answer := func(o orders.Order) reply[orders.Order] {
+		return reply[orders.Order]{body: o, correlationID: o.CorrelationID, location: "/api/v1/orders/" + o.OrderID}
 	}
-	g.POST("/orders", command(s, "orders", checkOrder, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b orderBody) (result, error) {
-		o, err := service.Create(ctx, tx, b.order())
-		return answer(http.StatusCreated, o), err
-	}))
-	g.POST("/orders/:id/cancel", command(s, "orders", checkCancel, func(ctx context.Context, tx *store.Tx, c *gin.Context, b cancelBody) (result, error) {
-		b = b.withDefaults()
-		o, err := service.Cancel(ctx, tx, c.Param("id"), b.Reason, b.CancelledBy)
-		return answer(http.StatusAccepted, o), err
-	}))
-	g.POST("/orders/:id/refund", command(s, "orders", func(c *requestCheck, b refundBody) { c.id("/reason", b.Reason) },
-		func(ctx context.Context, tx *store.Tx, c *gin.Context, b refundBody) (result, error) {
-			o, err := service.Refund(ctx, tx, c.Param("id"), b.Amount, b.Reason, events.ByStaff)
-			return answer(http.StatusAccepted, o), err
-		}))
-	g.GET("/orders/:id", func(c *gin.Context) {
-		s.view(c, "orders", func(ctx context.Context, r store.Reader) (any, error) {
-			o, err := service.Get(ctx, r, c.Param("id"))
-			if err == nil {
-				c.Header(correlationHeader, o.CorrelationID)
-			}
-			return o, err
-		})
-	})
-	g.GET("/orders", func(c *gin.Context) {
-		s.view(c, "orders", func(ctx context.Context, r store.Reader) (any, error) {
-			limit, after, err := paging(c)
-			if err != nil {
-				return nil, err
-			}
-			all, err := service.List(ctx, r, orders.Filter{Status: c.Query("status"), CustomerID: c.Query("customer_id"), After: after, Limit: limit + 1})
-			return pageOf(all, limit, func(o orders.Order) string { return o.OrderID }), err
-		})
-	})
+	return []endpoint{
+		{http.MethodGet, "/orders", Viewer, "Orders", paged(
+			parameter{name: "status", sample: "", doc: "in this state only"},
+			parameter{name: "customer_id", sample: "", doc: "of this customer only"},
+		), listing(s, "orders", func(o orders.Order) string { return o.OrderID },
+			func(ctx context.Context, r store.Reader, c *gin.Context, after string, limit int) ([]orders.Order, error) {
+				return service.List(ctx, r, orders.Filter{Status: c.Query("status"), CustomerID: c.Query("customer_id"), After: after, Limit: limit})
+			})},
+		{http.MethodGet, "/orders/:id", Viewer, "One order with its history", nil,
+			reading(s, "orders", func(ctx context.Context, r store.Reader, c *gin.Context) (orders.Order, error) {
+				o, err := service.Get(ctx, r, c.Param("id"))
+				if err == nil {
+					c.Header(correlationHeader, o.CorrelationID)
+				}
+				return o, err
+			})},
+		{http.MethodPost, "/orders", Operator, "Place an order", nil,
+			command(s, "orders", http.StatusCreated, checkOrder, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b orderBody) (reply[orders.Order], error) {
+				o, err := service.Create(ctx, tx, b.order())
+				return answer(o), err
+			})},
+		{http.MethodPost, "/orders/:id/cancel", Operator, "Cancel an order that is not completed", nil,
+			command(s, "orders", http.StatusAccepted, checkCancel, func(ctx context.Context, tx *store.Tx, c *gin.Context, b cancelBody) (reply[orders.Order], error) {
+				b = b.withDefaults()
+				o, err := service.Cancel(ctx, tx, c.Param("id"), b.Reason, b.CancelledBy)
+				return answer(o), err
+			})},
+		{http.MethodPost, "/orders/:id/refund", Operator, "Ask for money of a completed order back, all of it if no amount is given", nil,
+			command(s, "orders", http.StatusAccepted, checkRefund, func(ctx context.Context, tx *store.Tx, c *gin.Context, b refundBody) (reply[orders.Order], error) {
+				o, err := service.Refund(ctx, tx, c.Param("id"), b.Amount, b.Reason, events.ByStaff)
+				return answer(o), err
+			})},
+	}
 }
+
+func checkRefund(c *requestCheck, b refundBody) { c.id("/reason", b.Reason) }
 
 // cancelReasons are what a person may give; the others are the platform's own findings.
 var cancelReasons = map[string]bool{events.ReasonCustomerRequest: true, events.ReasonProductUnavailable: true, events.ReasonFulfillmentFailed: true}
@@ -149,32 +149,4 @@ func (b cancelBody) withDefaults() cancelBody {
 		b.CancelledBy = events.ByCustomer
 	}
 	return b
-}
-
-// moneyRoutes are the queries of payments and fulfillment, which have no commands.
-func (s *Server) moneyRoutes(g *gin.RouterGroup) {
-	if service := s.Platform.Payments; service != nil {
-		g.GET("/payments", func(c *gin.Context) {
-			s.view(c, "payments", func(ctx context.Context, r store.Reader) (any, error) {
-				limit, after, err := paging(c)
-				if err != nil {
-					return nil, err
-				}
-				all, err := service.List(ctx, r, c.Query("order_id"), after, limit+1)
-				return pageOf(all, limit, func(p payments.Payment) string { return p.OrderID }), err
-			})
-		})
-	}
-	if service := s.Platform.Fulfillment; service != nil {
-		g.GET("/fulfillments", func(c *gin.Context) {
-			s.view(c, "fulfillment", func(ctx context.Context, r store.Reader) (any, error) {
-				limit, after, err := paging(c)
-				if err != nil {
-					return nil, err
-				}
-				all, err := service.List(ctx, r, c.Query("order_id"), after, limit+1)
-				return pageOf(all, limit, func(f fulfillment.Fulfillment) string { return f.OrderID }), err
-			})
-		})
-	}
 }

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/first-viscount/viscount/events"
+)
+
+func (s *Server) contractEndpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/contracts", Viewer, "Every contract", nil, answering[page[contractBody]](s.contracts)},
+		{http.MethodGet, "/contracts/:type", Viewer, "One contract with its fields", nil, answering[contractBody](s.contract)},
+	}
+}
+
+// contractBody is a contract as other teams read it.
+type contractBody struct {
+	Type            string      `json:"type"`
+	Version         string      `json:"version"`
+	Topic           string      `json:"topic"`
+	DeadLetterTopic string      `json:"dead_letter_topic"`
+	Key             string      `json:"key"`
+	Publisher       string      `json:"publisher"`
+	Consumers       []string    `json:"consumers"`
+	Follows         []string    `json:"follows,omitzero"`
+	Retention       string      `json:"retention"`
+	Purpose         string      `json:"purpose"`
+	When            string      `json:"when_published"`
+	Addition        bool        `json:"addition"`
+	Fields          []fieldBody `json:"fields,omitzero"`
+}
+
+type fieldBody struct {
+	Path     string `json:"path"`
+	Type     string `json:"type"`
+	Optional bool   `json:"optional,omitzero"`
+	Personal bool   `json:"personal,omitzero"`
+}
+
+func contractOf(d *events.Definition, fields bool) contractBody {
+	k := d.Contract
+	b := contractBody{
+		Type: k.Type, Version: k.Version, Topic: k.Topic(), DeadLetterTopic: k.DeadLetterTopic(), Key: k.Key, Publisher: k.Publisher, Consumers: k.Consumers,
+		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
+	}
+	if k.Retention != events.Unlimited {
+		b.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"
+	}
+	if fields {
+		for _, f := range d.Fields() {
+			b.Fields = append(b.Fields, fieldBody{Path: strings.ReplaceAll(f.Path, "/", "."), Type: f.Kind, Optional: f.Optional, Personal: f.Personal})
+		}
+	}
+	return b
+}
+
+func (s *Server) contracts(c *gin.Context) {
+	var all page[contractBody]
+	for _, d := range s.Catalogue.All() {
+		all.Items = append(all.Items, contractOf(d, false))
+	}
+	writeJSON(c, http.StatusOK, all)
+}
+
+func (s *Server) contract(c *gin.Context) {
+	d, known := s.Catalogue.Lookup(c.Param("type"))
+	if !known {
+		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+c.Param("type"))
+		return
+	}
+	writeJSON(c, http.StatusOK, contractOf(d, true))
+}
