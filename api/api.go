@@ -19,7 +19,9 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/handlers/accounting"
 	"github.com/first-viscount/viscount/handlers/catalog"
+	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
@@ -35,6 +37,8 @@ type Platform struct {
 	Orders      *orders.Service
 	Payments    *payments.Service
 	Fulfillment *fulfillment.Service
+	Customers   *customers.Service
+	Accounting  *accounting.Service
 }
 
 // Options are what the API serves.

@@ -4,7 +4,9 @@ import (
 	"github.com/first-viscount/viscount/api"
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/handlers/accounting"
 	"github.com/first-viscount/viscount/handlers/catalog"
+	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
@@ -63,6 +65,15 @@ func routes(s api.Platform) []router.Consumer {
 		}, Jobs: []router.Job{
 			router.Call(fulfillment.SendJob, s.Fulfillment.AskSend, s.Fulfillment.RecordSent),
 		}},
+		{Name: "customers", Source: events.CustomersService, Migrations: customers.Migrations, Routes: []router.Route{
+			router.On(s.Customers.CountOrder),
+			router.On(s.Customers.CountRefund),
+		}},
+		{Name: "accounting", Source: events.AccountingService, Migrations: accounting.Migrations, Routes: []router.Route{
+			router.On(s.Accounting.PostPayment),
+			router.On(s.Accounting.PostRefund),
+			router.On(s.Accounting.ReconcileRefund),
+		}},
 	}
 }
 
@@ -75,6 +86,8 @@ func services(c config.Config) api.Platform {
 		Orders:      &orders.Service{ReservationTTL: c.Domain.ReservationTTL, BlockedCustomers: c.Domain.BlockedCustomers},
 		Payments:    &payments.Service{Provider: payments.Simulated{Delay: pay.Delay, FailureRate: pay.FailureRate, Seed: pay.Seed}},
 		Fulfillment: &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
+		Customers:   &customers.Service{},
+		Accounting:  &accounting.Service{},
 	}
 }
 

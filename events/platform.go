@@ -23,3 +23,9 @@ const (
 	PaymentsService    = "payment-service"
 	FulfillmentService = "fulfillment-service"
 )
+
+// source_service of services that only listen.
+const (
+	CustomersService  = "customer-service"
+	AccountingService = "accounting-service"
+)
