@@ -5,7 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/first-viscount/viscount/handlers/accounting"
 	"github.com/first-viscount/viscount/handlers/catalog"
+	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
@@ -14,7 +16,15 @@ import (
 
 // TestEveryEndpointSaysWhatItIs guards the table that roles and documents are made from.
 func TestEveryEndpointSaysWhatItIs(t *testing.T) {
-	s := &Server{Options: Options{Platform: Platform{&catalog.Service{}, &inventory.Service{}, &orders.Service{}, &payments.Service{}, &fulfillment.Service{}}}}
+	s := &Server{Options: Options{Platform: Platform{
+		Catalog:     &catalog.Service{},
+		Inventory:   &inventory.Service{},
+		Orders:      &orders.Service{},
+		Payments:    &payments.Service{},
+		Fulfillment: &fulfillment.Service{},
+		Customers:   &customers.Service{},
+		Accounting:  &accounting.Service{},
+	}}}
 	seen := map[string]bool{}
 	for _, e := range s.endpoints() {
 		name := e.method + " " + e.path
