@@ -20,12 +20,14 @@ import (
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/handlers/accounting"
+	"github.com/first-viscount/viscount/handlers/analytics"
 	"github.com/first-viscount/viscount/handlers/catalog"
 	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
 	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/handlers/search"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
 )
@@ -39,6 +41,8 @@ type Platform struct {
 	Fulfillment *fulfillment.Service
 	Customers   *customers.Service
 	Accounting  *accounting.Service
+	Search      *search.Service
+	Analytics   *analytics.Service
 }
 
 // Options are what the API serves.

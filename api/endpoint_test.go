@@ -6,12 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/handlers/accounting"
+	"github.com/first-viscount/viscount/handlers/analytics"
 	"github.com/first-viscount/viscount/handlers/catalog"
 	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
 	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/handlers/search"
 )
 
 // TestEveryEndpointSaysWhatItIs guards the table that roles and documents are made from.
@@ -24,6 +26,8 @@ func TestEveryEndpointSaysWhatItIs(t *testing.T) {
 		Fulfillment: &fulfillment.Service{},
 		Customers:   &customers.Service{},
 		Accounting:  &accounting.Service{},
+		Search:      &search.Service{},
+		Analytics:   &analytics.Service{},
 	}}}
 	seen := map[string]bool{}
 	for _, e := range s.endpoints() {

@@ -5,12 +5,14 @@ import (
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/handlers/accounting"
+	"github.com/first-viscount/viscount/handlers/analytics"
 	"github.com/first-viscount/viscount/handlers/catalog"
 	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/handlers/orders"
 	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/handlers/search"
 	"github.com/first-viscount/viscount/router"
 )
 
@@ -74,6 +76,23 @@ func routes(s api.Platform) []router.Consumer {
 			router.On(s.Accounting.PostRefund),
 			router.On(s.Accounting.ReconcileRefund),
 		}},
+		{Name: "search", Source: events.SearchService, Migrations: search.Migrations, Routes: []router.Route{
+			router.On(s.Search.IndexCreated),
+			router.On(s.Search.IndexUpdated),
+			router.On(s.Search.Remove),
+		}},
+		{Name: "analytics", Source: events.AnalyticsService, Migrations: analytics.Migrations, Routes: []router.Route{
+			router.On(s.Analytics.NotePrice),
+			router.On(s.Analytics.CountOutOfStock),
+			router.On(s.Analytics.CountReserved),
+			router.On(s.Analytics.CountReleased),
+			router.On(s.Analytics.CountReservationFailed),
+			router.On(s.Analytics.CountAdjusted),
+			router.On(s.Analytics.NoteAlert),
+			router.On(s.Analytics.NoteLevel),
+			router.On(s.Analytics.CountCompleted),
+			router.On(s.Analytics.CountRefunded),
+		}},
 	}
 }
 
@@ -88,6 +107,8 @@ func services(c config.Config) api.Platform {
 		Fulfillment: &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
 		Customers:   &customers.Service{},
 		Accounting:  &accounting.Service{},
+		Search:      &search.Service{},
+		Analytics:   &analytics.Service{DefaultLocation: c.Domain.DefaultLocation},
 	}
 }
 

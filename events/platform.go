@@ -28,4 +28,6 @@ const (
 const (
 	CustomersService  = "customer-service"
 	AccountingService = "accounting-service"
+	SearchService     = "search-service"
+	AnalyticsService  = "analytics-service"
 )

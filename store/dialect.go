@@ -8,9 +8,18 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// Kind tells the databases apart, for the few queries that cannot be written for both.
+type Kind string
+
+// The databases.
+const (
+	SQLite     Kind = "sqlite"
+	PostgreSQL Kind = "postgres"
+)
+
 // dialect is what the two databases say and do differently.
 type dialect struct {
-	name       string
+	kind       Kind
 	begin      string // begins a writing transaction
 	skipLocked string // ends a SELECT that passes over rows which another process works on
 	goose      goose.Dialect

@@ -167,15 +167,29 @@ func eachTables(d dialect, db *sql.DB, service fs.FS, do func(tables string, pro
 	return nil
 }
 
-// portable is a folder of migrations with the tokens of the dialect filled in: {{serial}} is a key that counts by itself.
+// portable is a folder of migrations with the tokens of the dialect filled in: {{serial}} is a key that counts by itself. What
+// cannot be said to both databases (full text) stands in a folder of the database's name, sqlite or postgres.
 type portable struct {
 	fs.FS
 	dialect dialect
 }
 
+// ReadDir implements fs.ReadDirFS: the files for both databases and those for this one.
+func (p portable) ReadDir(name string) ([]fs.DirEntry, error) {
+	files, err := fs.ReadDir(p.FS, name)
+	own, e := fs.ReadDir(p.FS, path.Join(name, string(p.dialect.kind)))
+	if e != nil && !errors.Is(e, fs.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return append(files, own...), err
+}
+
 // Open implements fs.FS.
 func (p portable) Open(name string) (fs.File, error) {
 	file, err := p.FS.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = p.FS.Open(path.Join(string(p.dialect.kind), name))
+	}
 	if err != nil || path.Ext(name) != ".sql" {
 		return file, err
 	}

@@ -30,7 +30,7 @@ const (
 )
 
 var postgresDialect = dialect{
-	name:       "postgres",
+	kind:       PostgreSQL,
 	begin:      "BEGIN",
 	skipLocked: " FOR UPDATE SKIP LOCKED",
 	goose:      goose.DialectPostgres,
@@ -105,6 +105,8 @@ type onConn struct{ conn *sql.Conn }
 func (c onConn) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return c.conn.QueryContext(ctx, query, args...)
 }
+
+func (c onConn) Kind() Kind { return PostgreSQL }
 
 func (c onConn) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	return c.conn.QueryRowContext(ctx, query, args...)

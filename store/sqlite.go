@@ -15,7 +15,7 @@ import (
 )
 
 var sqliteDialect = dialect{
-	name:     "sqlite",
+	kind:     SQLite,
 	begin:    "BEGIN IMMEDIATE",
 	sole:     true,
 	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT"),

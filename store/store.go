@@ -189,7 +189,7 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r Reader)
 	if err != nil {
 		return s.failure("read", err)
 	}
-	err = fn(ctx, snapshot{tx})
+	err = fn(ctx, snapshot{tx, s.dialect.kind})
 	if e := tx.Rollback(); e != nil && err == nil {
 		err = s.failure("read", e)
 	}
@@ -197,7 +197,12 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, r Reader)
 }
 
 // snapshot checks its context between statements, as Tx does: a statement that can be cancelled costs more than it reads.
-type snapshot struct{ tx *sql.Tx }
+type snapshot struct {
+	tx   *sql.Tx
+	kind Kind
+}
+
+func (s snapshot) Kind() Kind { return s.kind }
 
 func (s snapshot) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := ctx.Err(); err != nil {

@@ -18,6 +18,7 @@ import (
 type Reader interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+	Kind() Kind
 }
 
 // Scanner is the row that a scan function reads.
@@ -76,6 +77,9 @@ type Tx struct {
 	committed []func()
 	jobsDue   time.Time // earliest due time of the jobs enqueued here
 }
+
+// Kind is the database's.
+func (t *Tx) Kind() Kind { return t.store.dialect.kind }
 
 // Now is the transaction's time, UTC, in microseconds: the only clock of a handler.
 func (t *Tx) Now() time.Time { return t.now }
