@@ -59,6 +59,10 @@ bench: ## compare with stock Watermill on the servers of make brokers (about 8 m
 	@if [ -z "$$TEST_KAFKA$$TEST_POSTGRES" ] && [ -f bin/brokers/env ]; then . bin/brokers/env; fi; \
 	go build -o bin/bench ./bench && bin/bench -o bin/bench.json $(ARGS)
 
+.PHONY: generate
+generate: ## write what derives from the contracts: schemas, specifications
+	go run ./cmd/viscount contracts generate
+
 .PHONY: lint
 lint: $(LINT) ## check style and the import rules of every folder
 	$(LINT) run --allow-serial-runners

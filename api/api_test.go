@@ -376,5 +376,8 @@ func TestProbesMetricsAndContracts(t *testing.T) {
 		require.Contains(t, metrics, name)
 	}
 	require.Len(t, p.want(200, "GET", "/contracts", "").body["items"], len(events.Platform().All()))
+	committed, err := os.ReadFile("../contracts/schemas/order.created.v1.schema.json")
+	require.NoError(t, err)
+	require.Equal(t, string(committed), p.want(200, "GET", "/contracts/order.created/schema", "").raw)
 	require.Contains(t, p.want(200, "GET", "/contracts/order.created", "").raw, `"path":"shipping_address.street","type":"a string","personal":true`)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/first-viscount/viscount/contracts"
 	"github.com/first-viscount/viscount/events"
 )
 
@@ -14,6 +15,7 @@ func (s *Server) contractEndpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/contracts", Viewer, "Every contract", nil, answering[page[contractBody]](s.contracts)},
 		{http.MethodGet, "/contracts/:type", Viewer, "One contract with its fields", nil, answering[contractBody](s.contract)},
+		{http.MethodGet, "/contracts/:type/schema", Viewer, "One contract as a JSON Schema (2020-12) of its events", nil, answering[contracts.Schema](s.schema)},
 	}
 }
 
@@ -67,10 +69,29 @@ func (s *Server) contracts(c *gin.Context) {
 }
 
 func (s *Server) contract(c *gin.Context) {
+	if d, known := s.definition(c); known {
+		writeJSON(c, http.StatusOK, contractOf(d, true))
+	}
+}
+
+func (s *Server) schema(c *gin.Context) {
+	d, known := s.definition(c)
+	if !known {
+		return
+	}
+	document, err := contracts.Write(contracts.Event(d))
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	c.Data(http.StatusOK, "application/schema+json", document)
+}
+
+// definition finds the contract of the path; the request has been answered when there is none.
+func (s *Server) definition(c *gin.Context) (*events.Definition, bool) {
 	d, known := s.Catalogue.Lookup(c.Param("type"))
 	if !known {
 		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+c.Param("type"))
-		return
 	}
-	writeJSON(c, http.StatusOK, contractOf(d, true))
+	return d, known
 }

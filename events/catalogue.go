@@ -13,7 +13,7 @@ import (
 // Definition is a contract with the Go type of its data.
 type Definition struct {
 	Contract Contract
-	shape    *shape
+	Shape    *Shape // of its data
 	decode   func(raw jsontext.Value) (Payload, error)
 }
 
@@ -22,7 +22,7 @@ func Define[T Payload]() Definition {
 	var sample T
 	return Definition{
 		Contract: sample.Contract(),
-		shape:    shapeOf(reflect.TypeFor[T]()),
+		Shape:    cachedShape(reflect.TypeFor[T]()),
 		decode: func(raw jsontext.Value) (Payload, error) {
 			var data T
 			err := json.Unmarshal(raw, &data)
@@ -40,19 +40,10 @@ type Field struct {
 }
 
 // Fields lists the data's fields in the contract's order.
-func (d *Definition) Fields() []Field { return listFields(d.shape, "") }
-
-func listFields(s *shape, prefix string) (all []Field) {
-	for _, name := range s.order {
-		f := s.fields[name]
-		all = append(all, Field{Path: prefix + name, Kind: kindNames[f.kind], Optional: f.optional, Personal: f.personal})
-		switch {
-		case f.kind == kindObject:
-			all = append(all, listFields(f.shape, prefix+name+"/")...)
-		case f.kind == kindList && f.element.kind == kindObject:
-			all = append(all, listFields(f.element, prefix+name+"/*/")...)
-		}
-	}
+func (d *Definition) Fields() (all []Field) {
+	d.Shape.Walk(func(path string, m *Member) {
+		all = append(all, Field{Path: path, Kind: m.Kind.String(), Optional: m.Optional, Personal: m.Personal})
+	})
 	return all
 }
 
@@ -91,9 +82,12 @@ func checkContract(d Definition) error {
 		return fmt.Errorf("contract %s: Publisher must be a kebab-case source_service, is %q", k.Type, k.Publisher)
 	}
 	for name := range strings.SplitSeq(k.Key, "|") {
-		if f := d.shape.fields[name]; f == nil || f.kind != kindString {
+		if f := d.Shape.byName[name]; f == nil || f.Kind != KindString {
 			return fmt.Errorf("contract %s: Key %q must name a string field of its data", k.Type, name)
 		}
+	}
+	if err := d.Shape.check(); err != nil {
+		return fmt.Errorf("contract %s: %w", k.Type, err)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type Contract struct {
 	Purpose   string        // in the document's words
 	When      string        // when it is published
 	Addition  bool          // ours, not the contract document's
+
+	Deprecated Deprecation // the whole event goes away with the next major version of what replaces it
 }
 
 // Major is the version that names the topic: 1 of "1.4".
@@ -32,6 +34,9 @@ func (c Contract) Major() string {
 	major, _, _ := strings.Cut(c.Version, ".")
 	return major
 }
+
+// MajorPattern is the form of event_version within a major version: a consumer accepts every minor one.
+func MajorPattern(major string) string { return `^` + major + `\.(0|[1-9][0-9]{0,5})$` }
 
 // Topic is where the event is published: {source_service without -service}.{type}.v{major} (contract document, "Topic
 // Naming Convention").

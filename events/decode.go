@@ -138,8 +138,8 @@ func missingDetail(members map[string]member, name string) string {
 }
 
 var (
-	serviceForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	versionForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$`)
+	serviceForm = regexp.MustCompile(ServicePattern)
+	versionForm = regexp.MustCompile(VersionPattern)
 )
 
 func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
@@ -208,7 +208,7 @@ func (c *Catalogue) match(e Envelope, problems []Problem) (*Definition, []Proble
 
 // readData checks and decodes the data of a contract, vocabularies open.
 func (d *Definition) readData(raw jsontext.Value) (Payload, []Problem) {
-	if problems := checkStructure(raw, d.shape, "/data"); len(problems) > 0 {
+	if problems := checkStructure(raw, d.Shape, "/data"); len(problems) > 0 {
 		return nil, problems
 	}
 	payload, err := d.decode(raw)

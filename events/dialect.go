@@ -16,6 +16,16 @@ var legacyTypes = map[string]string{
 	"InventoryUpdated":  "inventory.updated",
 }
 
+// LegacyName is the old dialect's name of an event type, "" if it has none.
+func LegacyName(eventType string) string {
+	for old, name := range legacyTypes {
+		if name == eventType {
+			return old
+		}
+	}
+	return ""
+}
+
 // edit replaces a stretch of the raw message.
 type edit struct {
 	start, end int

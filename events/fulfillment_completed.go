@@ -6,9 +6,9 @@ import (
 
 // FulfillmentCompleted is the data of fulfillment.completed. Published when the goods of an order are handed to the carrier.
 type FulfillmentCompleted struct {
-	FulfillmentID  string    `json:"fulfillment_id"`
-	OrderID        string    `json:"order_id"`
-	LocationID     string    `json:"location_id,omitzero"`
+	FulfillmentID  string    `json:"fulfillment_id" rule:"id"`
+	OrderID        string    `json:"order_id" rule:"id"`
+	LocationID     string    `json:"location_id,omitzero" rule:"id"`
 	Carrier        string    `json:"carrier,omitzero"`
 	TrackingNumber string    `json:"tracking_number,omitzero"`
 	CompletedAt    time.Time `json:"completed_at"`
@@ -26,11 +26,4 @@ func (FulfillmentCompleted) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p FulfillmentCompleted) Validate() error {
-	var c checker
-	c.id("fulfillment_id", p.FulfillmentID)
-	c.id("order_id", p.OrderID)
-	c.optionalID("location_id", p.LocationID)
-	c.time("completed_at", p.CompletedAt)
-	return c.err()
-}
+func (p FulfillmentCompleted) Validate() error { return Check(p) }

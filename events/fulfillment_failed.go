@@ -6,8 +6,8 @@ import (
 
 // FulfillmentFailed is the data of fulfillment.failed. Published when an order cannot be fulfilled.
 type FulfillmentFailed struct {
-	OrderID  string    `json:"order_id"`
-	Reason   string    `json:"reason"`
+	OrderID  string    `json:"order_id" rule:"id"`
+	Reason   string    `json:"reason" rule:"text"`
 	FailedAt time.Time `json:"failed_at"`
 }
 
@@ -23,10 +23,4 @@ func (FulfillmentFailed) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p FulfillmentFailed) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.text("reason", p.Reason)
-	c.time("failed_at", p.FailedAt)
-	return c.err()
-}
+func (p FulfillmentFailed) Validate() error { return Check(p) }

@@ -2,11 +2,11 @@ package events
 
 // InventoryAdjusted is the data of inventory.adjusted. Published when inventory levels are manually adjusted.
 type InventoryAdjusted struct {
-	ProductID       string `json:"product_id"`
-	LocationID      string `json:"location_id,omitzero"`
-	OldQuantity     int64  `json:"old_quantity"`
-	NewQuantity     int64  `json:"new_quantity"`
-	AdjustmentType  string `json:"adjustment_type"`
+	ProductID       string `json:"product_id" rule:"id"`
+	LocationID      string `json:"location_id,omitzero" rule:"id"`
+	OldQuantity     int64  `json:"old_quantity" rule:"not_negative"`
+	NewQuantity     int64  `json:"new_quantity" rule:"not_negative"`
+	AdjustmentType  string `json:"adjustment_type" oneof:"restock damage theft correction return manual"`
 	Reason          string `json:"reason,omitzero"`
 	ReferenceNumber string `json:"reference_number,omitzero"`
 }
@@ -23,12 +23,4 @@ func (InventoryAdjusted) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryAdjusted) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.optionalID("location_id", p.LocationID)
-	c.notNegative("old_quantity", p.OldQuantity)
-	c.notNegative("new_quantity", p.NewQuantity)
-	c.oneOf("adjustment_type", p.AdjustmentType, Adjustments...)
-	return c.err()
-}
+func (p InventoryAdjusted) Validate() error { return Check(p) }

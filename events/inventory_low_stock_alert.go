@@ -2,11 +2,11 @@ package events
 
 // InventoryLowStockAlert is the data of inventory.low_stock_alert. Published when inventory falls below defined thresholds.
 type InventoryLowStockAlert struct {
-	ProductID       string `json:"product_id"`
-	LocationID      string `json:"location_id,omitzero"`
-	CurrentQuantity int64  `json:"current_quantity"`
-	Threshold       int64  `json:"threshold"`
-	AlertLevel      string `json:"alert_level"`
+	ProductID       string `json:"product_id" rule:"id"`
+	LocationID      string `json:"location_id,omitzero" rule:"id"`
+	CurrentQuantity int64  `json:"current_quantity" rule:"not_negative"`
+	Threshold       int64  `json:"threshold" rule:"not_negative"`
+	AlertLevel      string `json:"alert_level" oneof:"warning critical urgent"`
 }
 
 // Contract implements Payload.
@@ -21,12 +21,4 @@ func (InventoryLowStockAlert) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryLowStockAlert) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.optionalID("location_id", p.LocationID)
-	c.notNegative("current_quantity", p.CurrentQuantity)
-	c.notNegative("threshold", p.Threshold)
-	c.oneOf("alert_level", p.AlertLevel, AlertWarning, AlertCritical, AlertUrgent)
-	return c.err()
-}
+func (p InventoryLowStockAlert) Validate() error { return Check(p) }

@@ -2,12 +2,12 @@ package events
 
 // InventoryReleased is the data of inventory.released. Published when a reserved inventory is released (order cancelled, expired reservation).
 type InventoryReleased struct {
-	ReservationID string `json:"reservation_id"`
-	ProductID     string `json:"product_id"`
-	Quantity      int64  `json:"quantity"`
-	LocationID    string `json:"location_id,omitzero"`
-	Reason        string `json:"reason"`
-	OrderID       string `json:"order_id,omitzero"`
+	ReservationID string `json:"reservation_id" rule:"id"`
+	ProductID     string `json:"product_id" rule:"id"`
+	Quantity      int64  `json:"quantity" rule:"positive"`
+	LocationID    string `json:"location_id,omitzero" rule:"id"`
+	Reason        string `json:"reason" rule:"text"`
+	OrderID       string `json:"order_id,omitzero" rule:"id"`
 }
 
 // Contract implements Payload.
@@ -22,13 +22,4 @@ func (InventoryReleased) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryReleased) Validate() error {
-	var c checker
-	c.id("reservation_id", p.ReservationID)
-	c.id("product_id", p.ProductID)
-	c.positive("quantity", p.Quantity)
-	c.optionalID("location_id", p.LocationID)
-	c.text("reason", p.Reason)
-	c.optionalID("order_id", p.OrderID)
-	return c.err()
-}
+func (p InventoryReleased) Validate() error { return Check(p) }

@@ -2,8 +2,8 @@ package events
 
 // InventoryReservationFailed is the data of inventory.reservation_failed. Published when the lines of an order cannot all be reserved.
 type InventoryReservationFailed struct {
-	OrderID string     `json:"order_id"`
-	Reason  string     `json:"reason"`
+	OrderID string     `json:"order_id" rule:"id"`
+	Reason  string     `json:"reason" oneof:"insufficient_stock unknown_product inactive_product"`
 	Items   []Shortage `json:"items"`
 }
 
@@ -19,15 +19,4 @@ func (InventoryReservationFailed) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryReservationFailed) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.oneOf("reason", p.Reason, ReasonInsufficientStock, ReasonUnknownProduct, ReasonInactiveProduct)
-	each(&c, "items", p.Items, func(c *checker, s Shortage) {
-		c.id("product_id", s.ProductID)
-		c.positive("requested", s.Requested)
-		c.notNegative("available", s.Available)
-		c.optionalID("location_id", s.LocationID)
-	})
-	return c.err()
-}
+func (p InventoryReservationFailed) Validate() error { return Check(p) }

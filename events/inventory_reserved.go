@@ -6,11 +6,11 @@ import (
 
 // InventoryReserved is the data of inventory.reserved. Published when inventory is reserved for an order.
 type InventoryReserved struct {
-	ReservationID string     `json:"reservation_id"`
-	ProductID     string     `json:"product_id"`
-	Quantity      int64      `json:"quantity"`
-	LocationID    string     `json:"location_id,omitzero"`
-	OrderID       string     `json:"order_id,omitzero"`
+	ReservationID string     `json:"reservation_id" rule:"id"`
+	ProductID     string     `json:"product_id" rule:"id"`
+	Quantity      int64      `json:"quantity" rule:"positive"`
+	LocationID    string     `json:"location_id,omitzero" rule:"id"`
+	OrderID       string     `json:"order_id,omitzero" rule:"id"`
 	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
 }
 
@@ -26,13 +26,4 @@ func (InventoryReserved) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryReserved) Validate() error {
-	var c checker
-	c.id("reservation_id", p.ReservationID)
-	c.id("product_id", p.ProductID)
-	c.positive("quantity", p.Quantity)
-	c.optionalID("location_id", p.LocationID)
-	c.optionalID("order_id", p.OrderID)
-	checkOptionalTime(&c, "expires_at", p.ExpiresAt)
-	return c.err()
-}
+func (p InventoryReserved) Validate() error { return Check(p) }

@@ -2,12 +2,12 @@ package events
 
 // InventoryUpdated is the data of inventory.updated. Published for general inventory updates not covered by specific events.
 type InventoryUpdated struct {
-	ProductID         string `json:"product_id"`
-	LocationID        string `json:"location_id,omitzero"`
-	Quantity          int64  `json:"quantity"`
-	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero"`
-	AvailableQuantity *int64 `json:"available_quantity,omitzero"`
-	UpdateType        string `json:"update_type"`
+	ProductID         string `json:"product_id" rule:"id"`
+	LocationID        string `json:"location_id,omitzero" rule:"id"`
+	Quantity          int64  `json:"quantity" rule:"not_negative"`
+	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero" rule:"not_negative"`
+	AvailableQuantity *int64 `json:"available_quantity,omitzero" rule:"not_negative"`
+	UpdateType        string `json:"update_type" oneof:"reservation release adjustment restock manual shipment"`
 	SourceEvent       string `json:"source_event,omitzero"`
 }
 
@@ -23,20 +23,12 @@ func (InventoryUpdated) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p InventoryUpdated) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.optionalID("location_id", p.LocationID)
-	c.notNegative("quantity", p.Quantity)
-	if p.ReservedQuantity != nil {
-		c.notNegative("reserved_quantity", *p.ReservedQuantity)
+func (p InventoryUpdated) Validate() error { return Check(p, p.derived()...) }
+
+// derived holds the quantity that follows from the others.
+func (p InventoryUpdated) derived() []Problem {
+	if p.ReservedQuantity == nil || p.AvailableQuantity == nil || *p.AvailableQuantity == p.Quantity-*p.ReservedQuantity {
+		return nil
 	}
-	if p.AvailableQuantity != nil {
-		c.notNegative("available_quantity", *p.AvailableQuantity)
-	}
-	c.oneOf("update_type", p.UpdateType, UpdateReservation, UpdateRelease, UpdateAdjustment, UpdateRestock, UpdateManual, UpdateShipment)
-	if p.ReservedQuantity != nil && p.AvailableQuantity != nil && *p.AvailableQuantity != p.Quantity-*p.ReservedQuantity {
-		c.add("available_quantity", InvalidValue, "must be quantity - reserved_quantity = %d, is %d", p.Quantity-*p.ReservedQuantity, *p.AvailableQuantity)
-	}
-	return c.err()
+	return []Problem{Across("/available_quantity", InvalidValue, "must be quantity - reserved_quantity = %d, is %d", p.Quantity-*p.ReservedQuantity, *p.AvailableQuantity)}
 }

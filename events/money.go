@@ -10,8 +10,8 @@ import (
 // write two (domain.md, "The envelope").
 type Money int64
 
-// maxMoney keeps sums of amounts far from overflow: 2^53 hundredths.
-const maxMoney Money = 1 << 53
+// MaxMoney is thirteen digits before the point, which keeps sums of amounts far from overflow and each exact in every language.
+const MaxMoney Money = 1e15 - 1
 
 // ParseMoney reads "12", "12.5" or "12.50".
 func ParseMoney(text string) (Money, error) {
@@ -20,7 +20,7 @@ func ParseMoney(text string) (Money, error) {
 		return 0, fmt.Errorf("%q is no amount: write a decimal string such as \"12.50\", at most two decimals, without sign or exponent", clip(text))
 	}
 	units, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || units > int64(maxMoney)/100 {
+	if err != nil || len(whole) > 13 {
 		return 0, fmt.Errorf("%q is out of range", clip(text))
 	}
 	cents, err := strconv.ParseInt((fraction + "00")[:2], 10, 64)
@@ -60,7 +60,7 @@ func (m Money) Times(n int64) Money { return m * Money(n) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (m Money) MarshalText() ([]byte, error) {
-	if m < 0 || m > maxMoney {
+	if m < 0 || m > MaxMoney {
 		return nil, fmt.Errorf("the amount %s is out of range", m)
 	}
 	return []byte(m.String()), nil

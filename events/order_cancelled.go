@@ -6,9 +6,9 @@ import (
 
 // OrderCancelled is the data of order.cancelled. Published when an order is cancelled.
 type OrderCancelled struct {
-	OrderID            string    `json:"order_id"`
-	CancellationReason string    `json:"cancellation_reason"`
-	CancelledBy        string    `json:"cancelled_by"`
+	OrderID            string    `json:"order_id" rule:"id"`
+	CancellationReason string    `json:"cancellation_reason" oneof:"customer_request insufficient_stock product_unavailable price_mismatch customer_blocked payment_declined fulfillment_failed reservation_expired"`
+	CancelledBy        string    `json:"cancelled_by" oneof:"customer staff system"`
 	CancelledAt        time.Time `json:"cancelled_at"`
 	RefundRequired     bool      `json:"refund_required"`
 	RefundAmount       Money     `json:"refund_amount"`
@@ -26,12 +26,4 @@ func (OrderCancelled) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderCancelled) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.oneOf("cancellation_reason", p.CancellationReason, ReasonCustomerRequest, ReasonInsufficientStock, ReasonProductUnavailable, ReasonPriceMismatch, ReasonCustomerBlocked, ReasonPaymentDeclined, ReasonFulfillmentFailed, ReasonReservationExpired)
-	c.oneOf("cancelled_by", p.CancelledBy, ByCustomer, ByStaff, BySystem)
-	c.time("cancelled_at", p.CancelledAt)
-	c.money("refund_amount", p.RefundAmount)
-	return c.err()
-}
+func (p OrderCancelled) Validate() error { return Check(p) }

@@ -6,13 +6,13 @@ import (
 
 // OrderCompleted is the data of order.completed. Published when an order is fully completed (paid and fulfilled).
 type OrderCompleted struct {
-	OrderID        string    `json:"order_id"`
+	OrderID        string    `json:"order_id" rule:"id"`
 	CompletionTime time.Time `json:"completion_time"`
-	PaymentID      string    `json:"payment_id"`
-	FulfillmentID  string    `json:"fulfillment_id"`
+	PaymentID      string    `json:"payment_id" rule:"id"`
+	FulfillmentID  string    `json:"fulfillment_id" rule:"id"`
 	FinalAmount    Money     `json:"final_amount"`
-	CustomerID     string    `json:"customer_id,omitzero"`
-	Currency       string    `json:"currency,omitzero"`
+	CustomerID     string    `json:"customer_id,omitzero" rule:"id"`
+	Currency       string    `json:"currency,omitzero" rule:"currency"`
 }
 
 // Contract implements Payload.
@@ -27,16 +27,4 @@ func (OrderCompleted) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderCompleted) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.time("completion_time", p.CompletionTime)
-	c.id("payment_id", p.PaymentID)
-	c.id("fulfillment_id", p.FulfillmentID)
-	c.money("final_amount", p.FinalAmount)
-	c.optionalID("customer_id", p.CustomerID)
-	if p.Currency != "" {
-		c.currency("currency", p.Currency)
-	}
-	return c.err()
-}
+func (p OrderCompleted) Validate() error { return Check(p) }

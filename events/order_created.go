@@ -2,12 +2,12 @@ package events
 
 // OrderCreated is the data of order.created. Published when a new order is created.
 type OrderCreated struct {
-	OrderID         string  `json:"order_id"`
-	CustomerID      string  `json:"customer_id"`
+	OrderID         string  `json:"order_id" rule:"id"`
+	CustomerID      string  `json:"customer_id" rule:"id"`
 	TotalAmount     Money   `json:"total_amount"`
-	Currency        string  `json:"currency"`
-	Status          string  `json:"status"`
-	Items           []Item  `json:"items"`
+	Currency        string  `json:"currency" rule:"currency"`
+	Status          string  `json:"status" rule:"text"`
+	Items           []Item  `json:"items" rule:"not_empty"`
 	ShippingAddress Address `json:"shipping_address" class:"personal"`
 	BillingAddress  Address `json:"billing_address" class:"personal"`
 }
@@ -24,16 +24,4 @@ func (OrderCreated) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderCreated) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.id("customer_id", p.CustomerID)
-	c.money("total_amount", p.TotalAmount)
-	c.currency("currency", p.Currency)
-	c.text("status", p.Status)
-	notEmpty(&c, "items", p.Items)
-	each(&c, "items", p.Items, checkItem)
-	checkAddress(&c, "shipping_address", p.ShippingAddress)
-	checkAddress(&c, "billing_address", p.BillingAddress)
-	return c.err()
-}
+func (p OrderCreated) Validate() error { return Check(p) }

@@ -6,10 +6,10 @@ import (
 
 // OrderRefundRequested is the data of order.refund_requested. Published when money of a completed order is to go back.
 type OrderRefundRequested struct {
-	OrderID      string    `json:"order_id"`
+	OrderID      string    `json:"order_id" rule:"id"`
 	RefundAmount Money     `json:"refund_amount"`
-	RefundReason string    `json:"refund_reason"`
-	RequestedBy  string    `json:"requested_by"`
+	RefundReason string    `json:"refund_reason" rule:"text"`
+	RequestedBy  string    `json:"requested_by" rule:"text"`
 	RequestedAt  time.Time `json:"requested_at"`
 }
 
@@ -25,12 +25,4 @@ func (OrderRefundRequested) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderRefundRequested) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.money("refund_amount", p.RefundAmount)
-	c.text("refund_reason", p.RefundReason)
-	c.text("requested_by", p.RequestedBy)
-	c.time("requested_at", p.RequestedAt)
-	return c.err()
-}
+func (p OrderRefundRequested) Validate() error { return Check(p) }

@@ -6,14 +6,14 @@ import (
 
 // OrderRefunded is the data of order.refunded. Published when an order refund is processed.
 type OrderRefunded struct {
-	OrderID      string    `json:"order_id"`
-	RefundID     string    `json:"refund_id"`
+	OrderID      string    `json:"order_id" rule:"id"`
+	RefundID     string    `json:"refund_id" rule:"id"`
 	RefundAmount Money     `json:"refund_amount"`
-	RefundReason string    `json:"refund_reason"`
-	RefundMethod string    `json:"refund_method"`
+	RefundReason string    `json:"refund_reason" rule:"text"`
+	RefundMethod string    `json:"refund_method" rule:"text"`
 	ProcessedAt  time.Time `json:"processed_at"`
-	CustomerID   string    `json:"customer_id,omitzero"`
-	Currency     string    `json:"currency,omitzero"`
+	CustomerID   string    `json:"customer_id,omitzero" rule:"id"`
+	Currency     string    `json:"currency,omitzero" rule:"currency"`
 }
 
 // Contract implements Payload.
@@ -28,17 +28,4 @@ func (OrderRefunded) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderRefunded) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.id("refund_id", p.RefundID)
-	c.money("refund_amount", p.RefundAmount)
-	c.text("refund_reason", p.RefundReason)
-	c.text("refund_method", p.RefundMethod)
-	c.time("processed_at", p.ProcessedAt)
-	c.optionalID("customer_id", p.CustomerID)
-	if p.Currency != "" {
-		c.currency("currency", p.Currency)
-	}
-	return c.err()
-}
+func (p OrderRefunded) Validate() error { return Check(p) }

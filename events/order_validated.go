@@ -2,7 +2,7 @@ package events
 
 // OrderValidated is the data of order.validated. Published when an order passes all validation checks.
 type OrderValidated struct {
-	OrderID           string            `json:"order_id"`
+	OrderID           string            `json:"order_id" rule:"id"`
 	ValidationResults ValidationResults `json:"validation_results"`
 	Reservations      []Reservation     `json:"reservations"`
 }
@@ -19,16 +19,4 @@ func (OrderValidated) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p OrderValidated) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.text("validation_results/inventory_check", p.ValidationResults.InventoryCheck)
-	c.text("validation_results/pricing_check", p.ValidationResults.PricingCheck)
-	c.text("validation_results/customer_check", p.ValidationResults.CustomerCheck)
-	each(&c, "reservations", p.Reservations, func(c *checker, r Reservation) {
-		c.id("product_id", r.ProductID)
-		c.id("reservation_id", r.ReservationID)
-		c.positive("quantity", r.Quantity)
-	})
-	return c.err()
-}
+func (p OrderValidated) Validate() error { return Check(p) }

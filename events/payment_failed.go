@@ -6,10 +6,10 @@ import (
 
 // PaymentFailed is the data of payment.failed. Published when an order will not be paid, or its authorisation was voided.
 type PaymentFailed struct {
-	OrderID  string    `json:"order_id"`
-	Reason   string    `json:"reason"`
+	OrderID  string    `json:"order_id" rule:"id"`
+	Reason   string    `json:"reason" oneof:"declined provider_error voided"`
 	Amount   Money     `json:"amount"`
-	Currency string    `json:"currency"`
+	Currency string    `json:"currency" rule:"currency"`
 	FailedAt time.Time `json:"failed_at"`
 }
 
@@ -25,12 +25,4 @@ func (PaymentFailed) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p PaymentFailed) Validate() error {
-	var c checker
-	c.id("order_id", p.OrderID)
-	c.oneOf("reason", p.Reason, ReasonDeclined, ReasonProviderError, ReasonVoided)
-	c.money("amount", p.Amount)
-	c.currency("currency", p.Currency)
-	c.time("failed_at", p.FailedAt)
-	return c.err()
-}
+func (p PaymentFailed) Validate() error { return Check(p) }

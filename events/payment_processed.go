@@ -6,11 +6,11 @@ import (
 
 // PaymentProcessed is the data of payment.processed. Published when the amount of an order is captured.
 type PaymentProcessed struct {
-	PaymentID   string    `json:"payment_id"`
-	OrderID     string    `json:"order_id"`
+	PaymentID   string    `json:"payment_id" rule:"id"`
+	OrderID     string    `json:"order_id" rule:"id"`
 	Amount      Money     `json:"amount"`
-	Currency    string    `json:"currency"`
-	Method      string    `json:"method"`
+	Currency    string    `json:"currency" rule:"currency"`
+	Method      string    `json:"method" rule:"text"`
 	ProcessedAt time.Time `json:"processed_at"`
 }
 
@@ -26,13 +26,4 @@ func (PaymentProcessed) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p PaymentProcessed) Validate() error {
-	var c checker
-	c.id("payment_id", p.PaymentID)
-	c.id("order_id", p.OrderID)
-	c.money("amount", p.Amount)
-	c.currency("currency", p.Currency)
-	c.text("method", p.Method)
-	c.time("processed_at", p.ProcessedAt)
-	return c.err()
-}
+func (p PaymentProcessed) Validate() error { return Check(p) }

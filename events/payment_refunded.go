@@ -6,13 +6,13 @@ import (
 
 // PaymentRefunded is the data of payment.refunded. Published when captured money went back.
 type PaymentRefunded struct {
-	PaymentID  string    `json:"payment_id"`
-	RefundID   string    `json:"refund_id"`
-	OrderID    string    `json:"order_id"`
+	PaymentID  string    `json:"payment_id" rule:"id"`
+	RefundID   string    `json:"refund_id" rule:"id"`
+	OrderID    string    `json:"order_id" rule:"id"`
 	Amount     Money     `json:"amount"`
-	Currency   string    `json:"currency"`
-	Reason     string    `json:"reason"`
-	Method     string    `json:"method"`
+	Currency   string    `json:"currency" rule:"currency"`
+	Reason     string    `json:"reason" rule:"text"`
+	Method     string    `json:"method" rule:"text"`
 	RefundedAt time.Time `json:"refunded_at"`
 }
 
@@ -28,15 +28,4 @@ func (PaymentRefunded) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p PaymentRefunded) Validate() error {
-	var c checker
-	c.id("payment_id", p.PaymentID)
-	c.id("refund_id", p.RefundID)
-	c.id("order_id", p.OrderID)
-	c.money("amount", p.Amount)
-	c.currency("currency", p.Currency)
-	c.text("reason", p.Reason)
-	c.text("method", p.Method)
-	c.time("refunded_at", p.RefundedAt)
-	return c.err()
-}
+func (p PaymentRefunded) Validate() error { return Check(p) }

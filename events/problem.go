@@ -2,11 +2,7 @@ package events
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Code names a way in which a message breaks its contract.
@@ -42,6 +38,12 @@ type Problem struct {
 	Detail string `json:"detail"`
 
 	closed bool // a vocabulary: binds publishers only
+	ours   bool // beyond a schema: how the text is spelled, or how fields fit each other
+}
+
+// Across is a problem between fields, which no schema states.
+func Across(path string, code Code, format string, args ...any) Problem {
+	return Problem{Path: path, Code: code, Detail: fmt.Sprintf(format, args...), ours: true}
 }
 
 // Invalid is a message or payload that breaks its contract, with every problem found.
@@ -84,132 +86,4 @@ func (e *Invalid) under(prefix string) *Invalid {
 		moved[i] = p
 	}
 	return &Invalid{Problems: moved}
-}
-
-const maxID = 128
-
-// checker collects the problems of a payload. Paths are relative to data.
-type checker struct{ problems []Problem }
-
-func (c *checker) err() error {
-	if len(c.problems) == 0 {
-		return nil
-	}
-	return &Invalid{Problems: c.problems}
-}
-
-func (c *checker) add(field string, code Code, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Path: "/" + field, Code: code, Detail: fmt.Sprintf(format, args...)})
-}
-
-// id checks a required identifier: 1–128 printable characters.
-func (c *checker) id(field, value string) {
-	if value == "" {
-		c.add(field, MissingField, "is required")
-		return
-	}
-	c.optionalID(field, value)
-}
-
-func (c *checker) optionalID(field, value string) {
-	if utf8.RuneCountInString(value) > maxID || !printable(value) {
-		c.add(field, InvalidValue, "must be 1–%d printable characters", maxID)
-	}
-}
-
-// ValidID tells whether text can be an identifier: 1–128 printable characters.
-func ValidID(text string) bool {
-	return text != "" && utf8.RuneCountInString(text) <= maxID && printable(text)
-}
-
-func printable(text string) bool {
-	for _, r := range text {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
-}
-
-// text checks a required text for people.
-func (c *checker) text(field, value string) {
-	if value == "" {
-		c.add(field, MissingField, "is required")
-	}
-}
-
-func (c *checker) positive(field string, value int64) {
-	if value <= 0 {
-		c.add(field, InvalidValue, "must be at least 1, is %d", value)
-	}
-	c.integer(field, value)
-}
-
-func (c *checker) notNegative(field string, value int64) {
-	if value < 0 {
-		c.add(field, InvalidValue, "must not be negative, is %d", value)
-	}
-	c.integer(field, value)
-}
-
-func (c *checker) integer(field string, value int64) {
-	if value > maxInteger || value < -maxInteger {
-		c.add(field, OutOfRange, "must be at most 2^53")
-	}
-}
-
-func (c *checker) money(field string, value Money) {
-	if value < 0 || value > maxMoney {
-		c.add(field, InvalidMoney, "must not be negative or over 2^53 hundredths, is %s", value)
-	}
-}
-
-func (c *checker) time(field string, value time.Time) {
-	if value.IsZero() {
-		c.add(field, MissingField, "is required")
-	}
-}
-
-var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
-
-// ValidCurrency tells whether text has the form of an ISO 4217 code.
-func ValidCurrency(text string) bool { return currencyForm.MatchString(text) }
-
-func (c *checker) currency(field, value string) {
-	if !ValidCurrency(value) {
-		c.add(field, InvalidValue, "must be three capital letters as in USD, is %q", clip(value))
-	}
-}
-
-// oneOf checks a vocabulary. It is closed for publishers; a consumer accepts a value that it does not know.
-func (c *checker) oneOf(field, value string, known ...string) {
-	for _, k := range known {
-		if value == k {
-			return
-		}
-	}
-	if value == "" {
-		c.add(field, MissingField, "is required")
-		return
-	}
-	c.problems = append(c.problems, Problem{Path: "/" + field, Code: InvalidValue, closed: true, Detail: fmt.Sprintf("must be one of %s, is %q", strings.Join(known, ", "), clip(value))})
-}
-
-// each checks the elements of a list.
-func each[T any](c *checker, field string, list []T, check func(c *checker, value T)) {
-	for i, value := range list {
-		var inner checker
-		check(&inner, value)
-		for _, p := range inner.problems {
-			p.Path = fmt.Sprintf("/%s/%d%s", field, i, p.Path)
-			c.problems = append(c.problems, p)
-		}
-	}
-}
-
-// notEmpty checks a required list.
-func notEmpty[T any](c *checker, field string, list []T) {
-	if len(list) == 0 {
-		c.add(field, InvalidValue, "must not be empty")
-	}
 }

@@ -6,14 +6,14 @@ import (
 
 // ProductCreated is the data of product.created. Published when a new product is successfully created in the catalog.
 type ProductCreated struct {
-	ProductID   string         `json:"product_id"`
-	Name        string         `json:"name"`
+	ProductID   string         `json:"product_id" rule:"id"`
+	Name        string         `json:"name" rule:"text"`
 	Description string         `json:"description,omitzero"`
-	CategoryID  string         `json:"category_id"`
+	CategoryID  string         `json:"category_id" rule:"id"`
 	Price       Money          `json:"price"`
 	SKU         string         `json:"sku,omitzero"`
 	IsActive    bool           `json:"is_active"`
-	Attributes  jsontext.Value `json:"attributes,omitzero" json_kind:"object"`
+	Attributes  jsontext.Value `json:"attributes,omitzero" rule:"object"`
 }
 
 // Contract implements Payload.
@@ -28,11 +28,4 @@ func (ProductCreated) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p ProductCreated) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.text("name", p.Name)
-	c.id("category_id", p.CategoryID)
-	c.money("price", p.Price)
-	return c.err()
-}
+func (p ProductCreated) Validate() error { return Check(p) }

@@ -2,7 +2,7 @@ package events
 
 // ProductDeleted is the data of product.deleted. Published when a product is deleted from the catalog.
 type ProductDeleted struct {
-	ProductID string `json:"product_id"`
+	ProductID string `json:"product_id" rule:"id"`
 	Name      string `json:"name,omitzero"`
 	Reason    string `json:"reason,omitzero"`
 }
@@ -19,8 +19,4 @@ func (ProductDeleted) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p ProductDeleted) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	return c.err()
-}
+func (p ProductDeleted) Validate() error { return Check(p) }

@@ -2,9 +2,9 @@ package events
 
 // ProductOutOfStock is the data of product.out_of_stock. Published when a product's inventory reaches zero.
 type ProductOutOfStock struct {
-	ProductID      string `json:"product_id"`
-	LastStockLevel int64  `json:"last_stock_level"`
-	LocationID     string `json:"location_id,omitzero"`
+	ProductID      string `json:"product_id" rule:"id"`
+	LastStockLevel int64  `json:"last_stock_level" rule:"not_negative"`
+	LocationID     string `json:"location_id,omitzero" rule:"id"`
 }
 
 // Contract implements Payload.
@@ -19,10 +19,4 @@ func (ProductOutOfStock) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p ProductOutOfStock) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.notNegative("last_stock_level", p.LastStockLevel)
-	c.optionalID("location_id", p.LocationID)
-	return c.err()
-}
+func (p ProductOutOfStock) Validate() error { return Check(p) }

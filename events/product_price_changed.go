@@ -6,7 +6,7 @@ import (
 
 // ProductPriceChanged is the data of product.price_changed. Published when a product's price is modified.
 type ProductPriceChanged struct {
-	ProductID     string     `json:"product_id"`
+	ProductID     string     `json:"product_id" rule:"id"`
 	OldPrice      Money      `json:"old_price"`
 	NewPrice      Money      `json:"new_price"`
 	EffectiveDate *time.Time `json:"effective_date,omitzero"`
@@ -24,11 +24,4 @@ func (ProductPriceChanged) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p ProductPriceChanged) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.money("old_price", p.OldPrice)
-	c.money("new_price", p.NewPrice)
-	checkOptionalTime(&c, "effective_date", p.EffectiveDate)
-	return c.err()
-}
+func (p ProductPriceChanged) Validate() error { return Check(p) }

@@ -6,14 +6,14 @@ import (
 
 // ProductUpdated is the data of product.updated. Published when product information is modified.
 type ProductUpdated struct {
-	ProductID   string         `json:"product_id"`
-	Name        string         `json:"name"`
+	ProductID   string         `json:"product_id" rule:"id"`
+	Name        string         `json:"name" rule:"text"`
 	Description string         `json:"description,omitzero"`
-	CategoryID  string         `json:"category_id"`
+	CategoryID  string         `json:"category_id" rule:"id"`
 	Price       Money          `json:"price"`
 	SKU         string         `json:"sku,omitzero"`
 	IsActive    bool           `json:"is_active"`
-	Attributes  jsontext.Value `json:"attributes,omitzero" json_kind:"object"`
+	Attributes  jsontext.Value `json:"attributes,omitzero" rule:"object"`
 	Changes     []Change       `json:"changes"`
 }
 
@@ -29,12 +29,4 @@ func (ProductUpdated) Contract() Contract {
 }
 
 // Validate implements Payload.
-func (p ProductUpdated) Validate() error {
-	var c checker
-	c.id("product_id", p.ProductID)
-	c.text("name", p.Name)
-	c.id("category_id", p.CategoryID)
-	c.money("price", p.Price)
-	each(&c, "changes", p.Changes, func(c *checker, change Change) { c.text("field", change.Field) })
-	return c.err()
-}
+func (p ProductUpdated) Validate() error { return Check(p) }

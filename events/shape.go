@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -8,40 +9,64 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// kind is what JSON a field takes.
-type kind int
+// Kind is what JSON a value takes.
+type Kind int
 
+// The kinds of a value.
 const (
-	kindString kind = iota
-	kindInteger
-	kindBool
-	kindMoney
-	kindTime
-	kindObject
-	kindList
-	kindAny // not bound by the contract: attributes, old and new values
+	KindString Kind = iota
+	KindInteger
+	KindBool
+	KindMoney
+	KindTime
+	KindObject
+	KindList
+	KindAny // not bound by the contract: old and new values
 )
 
-var kindNames = map[kind]string{
-	kindString: "a string", kindInteger: "an integer", kindBool: "true or false", kindMoney: "a decimal string", kindTime: "a time string",
-	kindObject: "an object", kindList: "a list", kindAny: "any value",
+// String is the kind in words.
+func (k Kind) String() string { return kindNames[k] }
+
+var kindNames = [...]string{
+	KindString: "a string", KindInteger: "an integer", KindBool: "true or false", KindMoney: "a decimal string", KindTime: "a time string",
+	KindObject: "an object", KindList: "a list", KindAny: "any value",
 }
 
-// shape is the JSON form of a Go type, worked out once per contract.
-type shape struct {
-	kind     kind
-	fields   map[string]*field // of an object
-	order    []string
-	required []string
-	element  *shape // of a list
+// Shape is the JSON form of a Go type, with the rules for its values: the one source of decoding, schemas and other
+// languages' models. It is read from the type's tags once.
+type Shape struct {
+	Kind    Kind
+	Name    string   // the Go name of an object's type
+	Members []Member // of an object, in order
+	Element *Shape   // of a list
+
+	byName map[string]*Member
 }
 
-type field struct {
-	*shape
-	optional bool
-	personal bool
-	object   bool // kindAny that must be an object
+// Member is a field of an object. Its tags: json (omitzero: optional, so that it may be absent or null), rule, oneof (the
+// words of a vocabulary), class:"personal", doc, and deprecated with since, sunset and use.
+type Member struct {
+	*Shape
+	Name       string
+	Optional   bool
+	Rule       Rule
+	Vocabulary []string // what a publisher may send; a consumer accepts other words
+	Personal   bool     // personal data: never logged, masked for operators
+	Doc        string
+	Deprecated Deprecation
+
+	index int // of the Go field
 }
+
+// Deprecation marks a field or an event that goes away with the next major version. The zero value: it stays.
+type Deprecation struct {
+	Since  string // version
+	Sunset string // date, after which the next major version may leave it out
+	Use    string // what replaces it
+}
+
+// Deprecated tells whether it is marked.
+func (d Deprecation) Deprecated() bool { return d != Deprecation{} }
 
 var (
 	moneyType = reflect.TypeFor[Money]()
@@ -49,43 +74,102 @@ var (
 	anyType   = reflect.TypeFor[jsontext.Value]()
 )
 
-// shapeOf reads a type's JSON form: omitzero marks what is optional, class:"personal" what is personal data.
-func shapeOf(t reflect.Type) *shape {
+// ShapeOf reads the JSON form of a type. A tag that cannot be is found by NewCatalogue.
+func ShapeOf(t reflect.Type) *Shape {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch t {
 	case moneyType:
-		return &shape{kind: kindMoney}
+		return &Shape{Kind: KindMoney}
 	case timeType:
-		return &shape{kind: kindTime}
+		return &Shape{Kind: KindTime}
 	case anyType:
-		return &shape{kind: kindAny}
+		return &Shape{Kind: KindAny}
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return &shape{kind: kindString}
+		return &Shape{Kind: KindString}
 	case reflect.Bool:
-		return &shape{kind: kindBool}
+		return &Shape{Kind: KindBool}
 	case reflect.Slice:
-		return &shape{kind: kindList, element: shapeOf(t.Elem())}
+		return &Shape{Kind: KindList, Element: ShapeOf(t.Elem())}
 	case reflect.Struct:
 		return objectShape(t)
 	}
-	return &shape{kind: kindInteger}
+	return &Shape{Kind: KindInteger}
 }
 
-func objectShape(t reflect.Type) *shape {
-	s := &shape{kind: kindObject, fields: map[string]*field{}}
+func objectShape(t reflect.Type) *Shape {
+	s := &Shape{Kind: KindObject, Name: t.Name(), byName: map[string]*Member{}}
 	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		one := &field{shape: shapeOf(f.Type), optional: strings.Contains(options, "omitzero"), personal: f.Tag.Get("class") == "personal", object: f.Tag.Get("json_kind") == "object"}
-		s.fields[name] = one
-		s.order = append(s.order, name)
-		if !one.optional {
-			s.required = append(s.required, name)
-		}
+		s.Members = append(s.Members, memberOf(t.Field(i), i))
+	}
+	for i := range s.Members {
+		s.byName[s.Members[i].Name] = &s.Members[i]
 	}
 	return s
+}
+
+func memberOf(f reflect.StructField, index int) Member {
+	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return Member{
+		Shape: ShapeOf(f.Type), Name: name, Optional: strings.Contains(options, "omitzero"), Rule: Rule(f.Tag.Get("rule")), Vocabulary: words(f.Tag.Get("oneof")),
+		Personal: f.Tag.Get("class") == "personal", Doc: f.Tag.Get("doc"), Deprecated: deprecationOf(f.Tag.Get("deprecated")), index: index,
+	}
+}
+
+// deprecationOf reads "since=1.2 sunset=2027-06-30 use=customer_id".
+func deprecationOf(tag string) (d Deprecation) {
+	for _, pair := range strings.Fields(tag) {
+		switch key, value, _ := strings.Cut(pair, "="); key {
+		case "since":
+			d.Since = value
+		case "sunset":
+			d.Sunset = value
+		case "use":
+			d.Use = value
+		}
+	}
+	return d
+}
+
+// Walk visits every member below a shape, with its path as in items/*/quantity.
+func (s *Shape) Walk(visit func(path string, m *Member)) { s.walk("", visit) }
+
+func (s *Shape) walk(prefix string, visit func(path string, m *Member)) {
+	for i := range s.Members {
+		m := &s.Members[i]
+		visit(prefix+m.Name, m)
+		switch {
+		case m.Kind == KindObject:
+			m.walk(prefix+m.Name+"/", visit)
+		case m.Kind == KindList && m.Element.Kind == KindObject:
+			m.Element.walk(prefix+m.Name+"/*/", visit)
+		}
+	}
+}
+
+// check finds tags that contradict themselves.
+func (s *Shape) check() (err error) {
+	s.Walk(func(path string, m *Member) {
+		if kind, known := ruleKinds[m.Rule]; m.Rule != "" && (!known || kind != m.Kind) {
+			err = fmt.Errorf("field %s: rule %q does not fit %s", path, m.Rule, m.Kind)
+		}
+		if len(m.Vocabulary) > 0 && m.Kind != KindString {
+			err = fmt.Errorf("field %s: oneof is for strings", path)
+		}
+		if d := m.Deprecated; d.Deprecated() && (!versionForm.MatchString(d.Since) || d.Sunset == "" || d.Use == "") {
+			err = fmt.Errorf(`field %s: deprecated needs "since=MAJOR.MINOR sunset=DATE use=FIELD"`, path)
+		}
+	})
+	return err
+}
+
+// words are those of a tag; nil for none.
+func words(tag string) []string {
+	if tag == "" {
+		return nil
+	}
+	return strings.Fields(tag)
 }

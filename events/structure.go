@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -20,8 +21,6 @@ const (
 	maxDepth = 32
 	maxKeys  = 10_000
 )
-
-const maxInteger = 1 << 53
 
 // checkLimits looks at the bytes alone, before anything is built from them: size, depth, number of keys, NUL.
 func checkLimits(raw []byte) *Invalid {
@@ -112,7 +111,7 @@ func (w *walker) add(path string, code Code, format string, args ...any) {
 }
 
 // checkStructure compares valid JSON with a shape. Fields that the shape does not know are left alone.
-func checkStructure(raw jsontext.Value, s *shape, path string) []Problem {
+func checkStructure(raw jsontext.Value, s *Shape, path string) []Problem {
 	w := &walker{dec: jsontext.NewDecoder(bytes.NewBuffer(raw))}
 	if err := w.value(s, path); err != nil {
 		return syntaxProblem(raw, err).Problems
@@ -121,16 +120,16 @@ func checkStructure(raw jsontext.Value, s *shape, path string) []Problem {
 }
 
 // value checks one value; its error is the decoder's.
-func (w *walker) value(s *shape, path string) error {
+func (w *walker) value(s *Shape, path string) error {
 	switch got := w.dec.PeekKind(); {
-	case s.kind == kindAny:
+	case s.Kind == KindAny:
 		return w.dec.SkipValue()
-	case s.kind == kindObject && got == '{':
+	case s.Kind == KindObject && got == '{':
 		return w.object(s, path)
-	case s.kind == kindList && got == '[':
+	case s.Kind == KindList && got == '[':
 		return w.list(s, path)
-	case s.kind == kindObject || s.kind == kindList:
-		w.add(path, WrongType, "must be %s, is %s", kindNames[s.kind], describe(got))
+	case s.Kind == KindObject || s.Kind == KindList:
+		w.add(path, WrongType, "must be %s, is %s", s.Kind, describe(got))
 		return w.dec.SkipValue()
 	}
 	token, err := w.dec.ReadToken()
@@ -138,10 +137,10 @@ func (w *walker) value(s *shape, path string) error {
 		return err
 	}
 	if k := token.Kind(); k == '{' || k == '[' {
-		w.add(path, WrongType, "must be %s, is %s", kindNames[s.kind], describe(k))
+		w.add(path, WrongType, "must be %s, is %s", s.Kind, describe(k))
 		return w.skipRest()
 	}
-	w.scalar(s.kind, token, path)
+	w.scalar(s.Kind, token, path)
 	return nil
 }
 
@@ -155,11 +154,11 @@ func (w *walker) skipRest() error {
 	return nil
 }
 
-func (w *walker) object(s *shape, path string) error {
+func (w *walker) object(s *Shape, path string) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
-	seen := make(map[string]bool, len(s.fields))
+	seen := make(map[string]bool, len(s.Members))
 	var others []string
 	for w.dec.PeekKind() != '}' {
 		name, err := w.dec.ReadToken()
@@ -167,7 +166,7 @@ func (w *walker) object(s *shape, path string) error {
 			return err
 		}
 		key := name.String()
-		f := s.fields[key]
+		f := s.byName[key]
 		if f == nil {
 			others = append(others, key)
 			if err := w.dec.SkipValue(); err != nil {
@@ -177,17 +176,17 @@ func (w *walker) object(s *shape, path string) error {
 		}
 		got := w.dec.PeekKind()
 		if got == 'n' {
-			seen[key] = f.optional || f.kind == kindAny
+			seen[key] = f.Optional || f.Kind == KindAny
 			if err := w.dec.SkipValue(); err != nil {
 				return err
 			}
 			continue
 		}
 		seen[key] = true
-		if f.object && got != '{' {
+		if f.Rule == RuleObject && got != '{' {
 			w.add(path+"/"+key, WrongType, "must be an object, is %s", describe(got))
 		}
-		if err := w.value(f.shape, path+"/"+key); err != nil {
+		if err := w.value(f.Shape, path+"/"+key); err != nil {
 			return err
 		}
 	}
@@ -196,9 +195,10 @@ func (w *walker) object(s *shape, path string) error {
 	return err
 }
 
-func (w *walker) missing(s *shape, path string, seen map[string]bool, others []string) {
-	for _, name := range s.required {
-		if seen[name] {
+func (w *walker) missing(s *Shape, path string, seen map[string]bool, others []string) {
+	for i := range s.Members {
+		name := s.Members[i].Name
+		if s.Members[i].Optional || seen[name] {
 			continue
 		}
 		detail := "is required"
@@ -211,12 +211,12 @@ func (w *walker) missing(s *shape, path string, seen map[string]bool, others []s
 	}
 }
 
-func (w *walker) list(s *shape, path string) error {
+func (w *walker) list(s *Shape, path string) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
 	for i := 0; w.dec.PeekKind() != ']'; i++ {
-		if err := w.value(s.element, path+"/"+strconv.Itoa(i)); err != nil {
+		if err := w.value(s.Element, path+"/"+strconv.Itoa(i)); err != nil {
 			return err
 		}
 	}
@@ -224,36 +224,48 @@ func (w *walker) list(s *shape, path string) error {
 	return err
 }
 
-func (w *walker) scalar(want kind, token jsontext.Token, path string) {
+func (w *walker) scalar(want Kind, token jsontext.Token, path string) {
 	got := token.Kind()
 	switch {
-	case want == kindInteger && got == '0':
+	case want == KindInteger && got == '0':
 		w.integer(token.String(), path)
-	case want == kindBool && (got == 't' || got == 'f'):
-	case want == kindMoney && got == '"':
+	case want == KindBool && (got == 't' || got == 'f'):
+	case want == KindMoney && got == '"':
 		if _, err := ParseMoney(token.String()); err != nil {
 			w.add(path, InvalidMoney, "%s", err)
 		}
-	case want == kindTime && got == '"':
+	case want == KindTime && got == '"':
 		if _, err := parseTime(token.String()); err != nil {
 			w.add(path, InvalidTimestamp, "%s", err)
 		}
-	case want == kindString && got == '"':
+	case want == KindString && got == '"':
 	default:
-		w.add(path, WrongType, "must be %s, is %s", kindNames[want], describe(got))
+		w.add(path, WrongType, "must be %s, is %s", want, describe(got))
 	}
 }
 
 // integer accepts an integer up to 2^53; 2.0 and 1e3 are numbers, but no JSON integers (domain.md, "The envelope").
 func (w *walker) integer(text, path string) {
 	if strings.ContainsAny(text, ".eE") {
-		w.add(path, InvalidNumber, "must be an integer, is %s", clip(text))
+		w.problems = append(w.problems, Problem{Path: path, Code: InvalidNumber, Detail: "must be an integer, is " + clip(text), ours: wholeNumber(text)})
 		return
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n > maxInteger || n < -maxInteger {
+	if err != nil || n > MaxInteger || n < -MaxInteger {
 		w.add(path, OutOfRange, "must be an integer up to 2^53, is %s", clip(text))
 	}
+}
+
+// wholeNumber tells whether the text is the number of an integer in another spelling, such as 2.0 or 2e3: one number to a
+// schema.
+func wholeNumber(text string) bool {
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		if exponent, err := strconv.Atoi(text[i+1:]); err != nil || exponent > 400 || exponent < -400 {
+			return true // beyond what is worth working out
+		}
+	}
+	n, ok := new(big.Rat).SetString(text)
+	return ok && n.IsInt()
 }
 
 func describe(k jsontext.Kind) string {
@@ -274,16 +286,16 @@ func describe(k jsontext.Kind) string {
 	return "nothing"
 }
 
-var timeForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+var timeForm = regexp.MustCompile(TimePattern)
 
 // parseTime reads ISO 8601 with a zone; the zone must be UTC, as Z or +00:00 (contract document, "Naming Conventions").
 func parseTime(text string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, text)
+	if _, offset := at.Zone(); err == nil && (offset != 0 || strings.HasSuffix(text, "-00:00")) {
+		return at, fmt.Errorf("%q is not UTC: write Z or +00:00", clip(text))
+	}
 	if err != nil || !timeForm.MatchString(text) { // time.Parse also takes T1:00:00 and a comma
 		return at, fmt.Errorf("%q is no time: write UTC in ISO 8601 with zone, such as 2024-01-15T10:30:00Z", clip(text))
-	}
-	if _, offset := at.Zone(); offset != 0 || strings.HasSuffix(text, "-00:00") {
-		return at, fmt.Errorf("%q is not UTC: write Z or +00:00", clip(text))
 	}
 	return at.UTC(), nil
 }
@@ -294,7 +306,7 @@ func Parse[T any](raw []byte) (value T, err error) {
 	if _, bad := split(raw); bad != nil {
 		return value, bad
 	}
-	if problems := checkStructure(raw, shapeOf(reflect.TypeFor[T]()), ""); len(problems) > 0 {
+	if problems := checkStructure(raw, cachedShape(reflect.TypeFor[T]()), ""); len(problems) > 0 {
 		return value, &Invalid{Problems: problems}
 	}
 	if err := json.Unmarshal(raw, &value); err != nil {

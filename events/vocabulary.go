@@ -1,7 +1,7 @@
 package events
 
 import (
-	"time"
+	"reflect"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -17,7 +17,7 @@ const (
 )
 
 // Adjustments are the types of an adjustment that a publisher may send.
-var Adjustments = []string{AdjustmentRestock, AdjustmentDamage, AdjustmentTheft, AdjustmentCorrection, AdjustmentReturn, AdjustmentManual}
+var Adjustments = cachedShape(reflect.TypeFor[InventoryAdjusted]()).byName["adjustment_type"].Vocabulary
 
 // Levels of a low stock alert.
 const (
@@ -64,69 +64,49 @@ const (
 
 // Item is one line of an order.
 type Item struct {
-	ProductID  string `json:"product_id"`
-	Quantity   int64  `json:"quantity"`
+	ProductID  string `json:"product_id" rule:"id"`
+	Quantity   int64  `json:"quantity" rule:"positive"`
 	UnitPrice  Money  `json:"unit_price"`
 	TotalPrice Money  `json:"total_price"`
 }
 
-func checkItem(c *checker, i Item) {
-	c.id("product_id", i.ProductID)
-	c.positive("quantity", i.Quantity)
-	c.money("unit_price", i.UnitPrice)
-	c.money("total_price", i.TotalPrice)
-}
-
 // Address is where somebody lives: personal data.
 type Address struct {
-	Street  string `json:"street" class:"personal"`
-	City    string `json:"city" class:"personal"`
+	Street  string `json:"street" rule:"text" class:"personal"`
+	City    string `json:"city" rule:"text" class:"personal"`
 	State   string `json:"state" class:"personal"` // may be "": not every country has any
-	Zip     string `json:"zip" class:"personal"`
-	Country string `json:"country" class:"personal"`
-}
-
-func checkAddress(c *checker, field string, a Address) {
-	c.text(field+"/street", a.Street)
-	c.text(field+"/city", a.City)
-	c.text(field+"/zip", a.Zip)
-	c.text(field+"/country", a.Country)
+	Zip     string `json:"zip" rule:"text" class:"personal"`
+	Country string `json:"country" rule:"text" class:"personal"`
 }
 
 // Change is one changed field of a product: a dotted path and the JSON values.
 type Change struct {
-	Field    string         `json:"field"`
+	Field    string         `json:"field" rule:"text"`
 	OldValue jsontext.Value `json:"old_value"`
 	NewValue jsontext.Value `json:"new_value"`
 }
 
 // Shortage is a line that could not be reserved.
 type Shortage struct {
-	ProductID  string `json:"product_id"`
-	Requested  int64  `json:"requested"`
-	Available  int64  `json:"available"`
-	LocationID string `json:"location_id,omitzero"`
+	ProductID  string `json:"product_id" rule:"id"`
+	Requested  int64  `json:"requested" rule:"positive"`
+	Available  int64  `json:"available" rule:"not_negative"`
+	LocationID string `json:"location_id,omitzero" rule:"id"`
 }
 
 // Reservation is a reserved line of a validated order.
 type Reservation struct {
-	ProductID     string `json:"product_id"`
-	ReservationID string `json:"reservation_id"`
-	Quantity      int64  `json:"quantity"`
+	ProductID     string `json:"product_id" rule:"id"`
+	ReservationID string `json:"reservation_id" rule:"id"`
+	Quantity      int64  `json:"quantity" rule:"positive"`
 }
 
 // ValidationResults are the three checks of an order.
 type ValidationResults struct {
-	InventoryCheck string `json:"inventory_check"`
-	PricingCheck   string `json:"pricing_check"`
-	CustomerCheck  string `json:"customer_check"`
+	InventoryCheck string `json:"inventory_check" rule:"text"`
+	PricingCheck   string `json:"pricing_check" rule:"text"`
+	CustomerCheck  string `json:"customer_check" rule:"text"`
 }
 
 // Passed is the result of a check that found nothing.
 const Passed = "passed"
-
-func checkOptionalTime(c *checker, field string, at *time.Time) {
-	if at != nil {
-		c.time(field, *at)
-	}
-}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/first-viscount/viscount/contracts"
+	"github.com/first-viscount/viscount/events"
+)
+
+func newGenerateCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: cobra.NoArgs,
+		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas of every event.",
+		RunE: func(*cobra.Command, []string) error {
+			files, err := generated()
+			if err != nil {
+				return err
+			}
+			for _, f := range files {
+				path := filepath.Join(dir, filepath.FromSlash(f.Path))
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					return err
+				}
+				if err := os.WriteFile(path, f.Content, 0o644); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", ".", "the checkout to write to")
+	return cmd
+}
+
+// generated are all files that derive from the contracts.
+func generated() (all []contracts.File, err error) {
+	catalogue := events.Platform()
+	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas} {
+		files, err := generate(catalogue)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	return all, nil
+}
