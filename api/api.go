@@ -21,12 +21,15 @@ import (
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/handlers/accounting"
 	"github.com/first-viscount/viscount/handlers/analytics"
+	"github.com/first-viscount/viscount/handlers/audit"
 	"github.com/first-viscount/viscount/handlers/catalog"
 	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
+	"github.com/first-viscount/viscount/handlers/notifications"
 	"github.com/first-viscount/viscount/handlers/orders"
 	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/handlers/procurement"
 	"github.com/first-viscount/viscount/handlers/search"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
@@ -34,15 +37,18 @@ import (
 
 // Platform are the services of this process; nil for one that runs elsewhere or nowhere.
 type Platform struct {
-	Catalog     *catalog.Service
-	Inventory   *inventory.Service
-	Orders      *orders.Service
-	Payments    *payments.Service
-	Fulfillment *fulfillment.Service
-	Customers   *customers.Service
-	Accounting  *accounting.Service
-	Search      *search.Service
-	Analytics   *analytics.Service
+	Catalog       *catalog.Service
+	Inventory     *inventory.Service
+	Orders        *orders.Service
+	Payments      *payments.Service
+	Fulfillment   *fulfillment.Service
+	Notifications *notifications.Service
+	Audit         *audit.Service
+	Procurement   *procurement.Service
+	Customers     *customers.Service
+	Accounting    *accounting.Service
+	Search        *search.Service
+	Analytics     *analytics.Service
 }
 
 // Options are what the API serves.

@@ -6,12 +6,15 @@ import (
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/handlers/accounting"
 	"github.com/first-viscount/viscount/handlers/analytics"
+	"github.com/first-viscount/viscount/handlers/audit"
 	"github.com/first-viscount/viscount/handlers/catalog"
 	"github.com/first-viscount/viscount/handlers/customers"
 	"github.com/first-viscount/viscount/handlers/fulfillment"
 	"github.com/first-viscount/viscount/handlers/inventory"
+	"github.com/first-viscount/viscount/handlers/notifications"
 	"github.com/first-viscount/viscount/handlers/orders"
 	"github.com/first-viscount/viscount/handlers/payments"
+	"github.com/first-viscount/viscount/handlers/procurement"
 	"github.com/first-viscount/viscount/handlers/search"
 	"github.com/first-viscount/viscount/router"
 )
@@ -67,6 +70,26 @@ func routes(s api.Platform) []router.Consumer {
 		}, Jobs: []router.Job{
 			router.Call(fulfillment.SendJob, s.Fulfillment.AskSend, s.Fulfillment.RecordSent),
 		}},
+		{Name: "notifications", Source: events.NotificationsService, Migrations: notifications.Migrations, Routes: []router.Route{
+			router.On(s.Notifications.TellPrice),
+			router.On(s.Notifications.TellOutOfStock),
+			router.On(s.Notifications.TellLowStock),
+			router.On(s.Notifications.TellCreated),
+			router.On(s.Notifications.TellValidated),
+			router.On(s.Notifications.TellCancelled),
+		}, Jobs: []router.Job{
+			router.Do(notifications.PlanJob, s.Notifications.Dispatch),
+			router.Call(notifications.SendJob, s.Notifications.Send, s.Notifications.RecordSent),
+			router.Call(notifications.ForgetJob, s.Notifications.AskForget, s.Notifications.RecordForgotten),
+		}},
+		{Name: "audit", Source: events.AuditService, Migrations: audit.Migrations, Routes: []router.Route{
+			router.On(s.Audit.Append),
+		}},
+		{Name: "procurement", Source: events.ProcurementService, Migrations: procurement.Migrations, Routes: []router.Route{
+			router.On(s.Procurement.Propose),
+		}, Jobs: []router.Job{
+			router.Call(procurement.RestockJob, s.Procurement.AskRestock, s.Procurement.RecordRestock),
+		}},
 		{Name: "customers", Source: events.CustomersService, Migrations: customers.Migrations, Routes: []router.Route{
 			router.On(s.Customers.CountOrder),
 			router.On(s.Customers.CountRefund),
@@ -100,15 +123,18 @@ func routes(s api.Platform) []router.Consumer {
 func services(c config.Config) api.Platform {
 	pay, send := c.Providers.Payments, c.Providers.Fulfillment
 	return api.Platform{
-		Catalog:     &catalog.Service{DefaultLocation: c.Domain.DefaultLocation},
-		Inventory:   &inventory.Service{HoldFor: c.Domain.ReservationTTL, DefaultLocation: c.Domain.DefaultLocation, DefaultThreshold: int64(c.Domain.DefaultThreshold)},
-		Orders:      &orders.Service{ReservationTTL: c.Domain.ReservationTTL, BlockedCustomers: c.Domain.BlockedCustomers},
-		Payments:    &payments.Service{Provider: payments.Simulated{Delay: pay.Delay, FailureRate: pay.FailureRate, Seed: pay.Seed}},
-		Fulfillment: &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
-		Customers:   &customers.Service{},
-		Accounting:  &accounting.Service{},
-		Search:      &search.Service{},
-		Analytics:   &analytics.Service{DefaultLocation: c.Domain.DefaultLocation},
+		Catalog:       &catalog.Service{DefaultLocation: c.Domain.DefaultLocation},
+		Inventory:     &inventory.Service{HoldFor: c.Domain.ReservationTTL, DefaultLocation: c.Domain.DefaultLocation, DefaultThreshold: int64(c.Domain.DefaultThreshold)},
+		Orders:        &orders.Service{ReservationTTL: c.Domain.ReservationTTL, BlockedCustomers: c.Domain.BlockedCustomers},
+		Payments:      &payments.Service{Provider: payments.Simulated{Delay: pay.Delay, FailureRate: pay.FailureRate, Seed: pay.Seed}},
+		Fulfillment:   &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
+		Notifications: &notifications.Service{},
+		Audit:         &audit.Service{},
+		Procurement:   &procurement.Service{DefaultLocation: c.Domain.DefaultLocation, OrderUpTo: 3},
+		Customers:     &customers.Service{},
+		Accounting:    &accounting.Service{},
+		Search:        &search.Service{},
+		Analytics:     &analytics.Service{DefaultLocation: c.Domain.DefaultLocation},
 	}
 }
 

@@ -26,8 +26,11 @@ const (
 
 // source_service of services that only listen.
 const (
-	CustomersService  = "customer-service"
-	AccountingService = "accounting-service"
-	SearchService     = "search-service"
-	AnalyticsService  = "analytics-service"
+	NotificationsService = "notification-service"
+	AuditService         = "audit-service"
+	ProcurementService   = "procurement-service"
+	CustomersService     = "customer-service"
+	AccountingService    = "accounting-service"
+	SearchService        = "search-service"
+	AnalyticsService     = "analytics-service"
 )

@@ -1,0 +1,157 @@
+package notifications
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+// Contact is how a customer is reached.
+type Contact struct {
+	CustomerID  string                `json:"customer_id"`
+	Name        string                `json:"name"`
+	Email       string                `json:"email,omitzero"`
+	Webhook     string                `json:"webhook,omitzero"`
+	Watched     []string              `json:"watched_products"`
+	Preferences map[Subject][]Channel `json:"preferences,omitzero"` // a subject that is not named goes through every channel with an address
+	Quiet       QuietHours            `json:"quiet_hours,omitzero"`
+}
+
+// target is somebody to tell.
+type target struct {
+	recipient   string // customer:ID or staff:NAME
+	name        string
+	addresses   map[Channel]string
+	preferences map[Subject][]Channel
+	quiet       QuietHours
+}
+
+const (
+	customerPrefix = "customer:"
+	staffPrefix    = "staff:"
+)
+
+func (c Contact) target() target {
+	return target{
+		recipient: customerPrefix + c.CustomerID, name: c.Name, addresses: map[Channel]string{Email: c.Email, Webhook: c.Webhook}, preferences: c.Preferences, quiet: c.Quiet,
+	}
+}
+
+// targets are the addresses of staff, each a recipient whose name does not tell the address.
+func (s Staff) targets() (all []target) {
+	for _, email := range s.Emails {
+		sum := sha256.Sum256([]byte(strings.ToLower(email)))
+		all = append(all, target{recipient: staffPrefix + hex.EncodeToString(sum[:6]), addresses: map[Channel]string{Email: email}})
+	}
+	if s.Webhook != "" {
+		all = append(all, target{recipient: staffPrefix + "webhook", addresses: map[Channel]string{Webhook: s.Webhook}})
+	}
+	return all
+}
+
+// channels are the ways that the target wants to be told of a subject.
+func (t target) channels(about Subject) (list []Channel) {
+	wanted, chosen := t.preferences[about]
+	for _, c := range []Channel{Email, Webhook} {
+		if t.addresses[c] != "" && (!chosen || slices.Contains(wanted, c)) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// PutContact keeps how a customer is reached, in place of what was known.
+func (s *Service) PutContact(ctx context.Context, tx *store.Tx, c Contact) error {
+	if err := tx.Lock(ctx, customerPrefix+c.CustomerID); err != nil {
+		return err
+	}
+	preferences, err := json.Marshal(c.Preferences, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	quiet, err := json.Marshal(c.Quiet)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO contacts (customer_id, name, email, webhook, preferences, quiet, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, email = excluded.email, webhook = excluded.webhook,
+		preferences = excluded.preferences, quiet = excluded.quiet, updated_at = excluded.updated_at`,
+		c.CustomerID, c.Name, c.Email, c.Webhook, string(preferences), string(quiet), store.Micros(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("saving the contact of %s: %w", c.CustomerID, err)
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM watches WHERE customer_id = $1", c.CustomerID); err != nil {
+		return err
+	}
+	for _, product := range c.Watched {
+		if _, err := tx.Exec(ctx, "INSERT INTO watches (product_id, customer_id) VALUES ($1, $2) ON CONFLICT (product_id, customer_id) DO NOTHING", product, c.CustomerID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Contact reads how a customer is reached.
+func (s *Service) Contact(ctx context.Context, r store.Reader, customer string) (Contact, error) {
+	c, found, err := findContact(ctx, r, customer)
+	if err != nil {
+		return c, err
+	}
+	if !found {
+		return c, store.Refuse(store.NotFound, "", "no contact of customer %s", customer)
+	}
+	c.Watched, err = store.All(ctx, r, scanText, "SELECT product_id FROM watches WHERE customer_id = $1 ORDER BY product_id", customer)
+	if c.Watched == nil {
+		c.Watched = []string{}
+	}
+	return c, err
+}
+
+func scanText(s store.Scanner) (text string, err error) { return text, s.Scan(&text) }
+
+const contactColumns = "c.customer_id, c.name, c.email, c.webhook, c.preferences, c.quiet"
+
+func scanContact(s store.Scanner) (c Contact, err error) {
+	var preferences, quiet string
+	if err := s.Scan(&c.CustomerID, &c.Name, &c.Email, &c.Webhook, &preferences, &quiet); err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal([]byte(preferences), &c.Preferences); err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal([]byte(quiet), &c.Quiet)
+}
+
+func findContact(ctx context.Context, r store.Reader, customer string) (Contact, bool, error) {
+	return store.One(ctx, r, scanContact, "SELECT "+contactColumns+" FROM contacts c WHERE c.customer_id = $1", customer)
+}
+
+func findWatchers(ctx context.Context, r store.Reader, product string) ([]target, error) {
+	contacts, err := store.All(ctx, r, scanContact, "SELECT "+contactColumns+" FROM watches w JOIN contacts c ON c.customer_id = w.customer_id WHERE w.product_id = $1 ORDER BY c.customer_id", product)
+	targets := make([]target, len(contacts))
+	for i, c := range contacts {
+		targets[i] = c.target()
+	}
+	return targets, err
+}
+
+// findTarget is a recipient as he is reached now; found is false when there is none any more.
+func (s *Service) findTarget(ctx context.Context, r store.Reader, recipient string) (target, bool, error) {
+	if customer, ok := strings.CutPrefix(recipient, customerPrefix); ok {
+		c, found, err := findContact(ctx, r, customer)
+		return c.target(), found, err
+	}
+	all := s.Staff.targets()
+	i := slices.IndexFunc(all, func(t target) bool { return t.recipient == recipient })
+	if i < 0 {
+		return target{}, false, nil
+	}
+	return all[i], true, nil
+}
