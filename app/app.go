@@ -37,7 +37,7 @@ type Options struct {
 	Platform  bool                    // also those of the platform that the configuration names
 	Logger    *slog.Logger            // slog.Default if nil
 	Tracers   trace.TracerProvider    // no tracing if nil
-	Failpoint func(name string) error // see store.Options
+	Failpoint func(name string) error // fault injection for tests; VISCOUNT_FAILPOINTS if nil
 }
 
 // App is a running process.
@@ -69,6 +69,9 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	a := &App{options: o, log: o.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
 	if a.log == nil {
 		a.log = slog.Default()
+	}
+	if err := a.readFailpoints(); err != nil {
+		return nil, err
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
@@ -128,6 +131,7 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 	c := a.options.Config
 	a.stores = make([]*store.Store, len(consumers))
 	a.services = make([]*router.Service, len(consumers))
+	alone := new(sync.RWMutex)
 	var group errgroup.Group
 	for i, consumer := range consumers {
 		group.Go(func() (err error) {
@@ -137,7 +141,7 @@ func (a *App) openServices(ctx context.Context, consumers []router.Consumer) err
 				return err
 			}
 			a.services[i], err = router.NewService(ctx, consumer, a.stores[i], router.Options{
-				Settings: settings(c.Router), Logger: a.log, Metrics: routerMetrics, Tracers: a.options.Tracers,
+				Settings: settings(c.Router), Logger: a.log, Metrics: routerMetrics, Tracers: a.options.Tracers, Failpoint: a.options.Failpoint, Alone: alone,
 			})
 			return err
 		})
@@ -161,7 +165,7 @@ func storeOptions(c config.Store, consumer router.Consumer) store.Options {
 func settings(c config.Router) router.Settings {
 	return router.Settings{
 		AttemptTimeout: c.AttemptTimeout, ImmediateRetries: c.Retry.Immediate, DelayedRetries: c.Retry.Delayed, OnFailure: router.Policy(c.OnFailure),
-		FollowsTimeout: c.FollowsTimeout, WaitingLimit: c.WaitingLimit,
+		FollowsTimeout: c.FollowsTimeout, WaitingLimit: c.WaitingLimit, Suspects: c.KeysInFlight,
 	}
 }
 
@@ -199,13 +203,13 @@ func hearing(consumers []router.Consumer) map[string][]string {
 	return topics
 }
 
-// topicsOf are the topics that the consumers hear or publish to.
+// topicsOf are the topics that the consumers hear or publish to, and those that take notices of their dead letters.
 func topicsOf(catalogue *events.Catalogue, consumers []router.Consumer) []driver.Topic {
-	concerns := map[string]bool{} // topics heard, sources published from
+	concerns, hears := map[string]bool{}, map[string]bool{} // topics heard, sources published from
 	for _, c := range consumers {
 		concerns[c.SourceService()] = true
 		for _, topic := range c.Topics() {
-			concerns[topic] = true
+			concerns[topic], hears[topic] = true, true
 		}
 	}
 	var topics []driver.Topic
@@ -213,9 +217,15 @@ func topicsOf(catalogue *events.Catalogue, consumers []router.Consumer) []driver
 		if concerns[d.Contract.Publisher] || concerns[d.Contract.Topic()] {
 			topics = append(topics, driver.Topic{Name: d.Contract.Topic(), Retention: d.Contract.Retention})
 		}
+		if hears[d.Contract.Topic()] {
+			topics = append(topics, driver.Topic{Name: d.Contract.DeadLetterTopic(), Retention: noticeRetention})
+		}
 	}
 	return topics
 }
+
+// noticeRetention is how long brokers keep notices of dead letters; the letters themselves stay until a person decides.
+const noticeRetention = 30 * events.Day
 
 func (a *App) startRouter(ctx context.Context) (err error) {
 	if a.router, err = router.New(a.services, a.transport.Subscriber, a.log); err != nil {
@@ -228,7 +238,7 @@ func (a *App) startRouter(ctx context.Context) (err error) {
 func (a *App) startFeeding(ctx context.Context) error {
 	ctx, a.stopFeeding = context.WithCancel(context.WithoutCancel(ctx))
 	a.feeding.Go(func() { a.watch.run(ctx) })
-	publish := RelayTo(a.transport.Publisher())
+	publish := failing(RelayTo(a.transport.Publisher()), a.options.Failpoint)
 	for _, st := range a.stores {
 		a.feeding.Go(func() { st.Relay(ctx, publish) })
 		a.feeding.Go(func() { a.prune(ctx, st) })

@@ -20,6 +20,7 @@ type gauges struct {
 
 var (
 	parkedDesc  = prometheus.NewDesc("viscount_parked", "Events parked by state.", []string{"service", "state"}, nil)
+	circuitDesc = prometheus.NewDesc("viscount_circuit_open", "Whether the circuit is open: most events fail for one cause.", []string{"service"}, nil)
 	heldDesc    = prometheus.NewDesc("viscount_held_keys", "Keys held by a failed event.", []string{"service"}, nil)
 	pendingDesc = prometheus.NewDesc("viscount_outbox_pending", "Committed events that the transport has not taken.", []string{"service"}, nil)
 	lagDesc     = prometheus.NewDesc("viscount_lag_events", "Committed events of a topic that the service has not taken.", []string{"service", "topic"}, nil)
@@ -30,7 +31,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{parkedDesc, heldDesc, pendingDesc, oldestDesc, lagDesc, delayDesc, upDesc} {
+	for _, d := range []*prometheus.Desc{parkedDesc, circuitDesc, heldDesc, pendingDesc, oldestDesc, lagDesc, delayDesc, upDesc} {
 		out <- d
 	}
 }
@@ -55,6 +56,8 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(parkedDesc, float64(st.Waiting), "waiting")
 		gauge(parkedDesc, float64(st.Retrying), "retrying")
 		gauge(parkedDesc, float64(st.Dead), "dead")
+		_, _, open := s.Circuit()
+		gauge(circuitDesc, float64(store.Bit(open)))
 		gauge(heldDesc, float64(st.HeldKeys))
 		gauge(pendingDesc, float64(st.OutboxPending))
 		gauge(oldestDesc, st.OutboxOldest.Seconds())

@@ -19,6 +19,11 @@ func RelayTo(publisher message.Publisher) store.Publisher {
 		messages := make([]*message.Message, len(rows))
 		for i := range rows {
 			messages[i] = messageOf(&rows[i], round)
+			if rows[i].EventType == store.NoticeType {
+				if err := addressNotice(messages[i]); err != nil {
+					return err
+				}
+			}
 		}
 		err := publisher.Publish(rows[0].Topic, messages...)
 		if errors.Is(err, driver.ErrLeftBehind) {
@@ -47,4 +52,17 @@ func messageOf(row *store.Row, round int64) *message.Message {
 		}
 	}
 	return msg
+}
+
+// addressNotice gives the notice of a dead letter the headers that tools for dead letters read, and the event's own key.
+func addressNotice(msg *message.Message) error {
+	notice, err := store.ReadNotice(msg.Payload)
+	if err != nil {
+		return err
+	}
+	for name, value := range notice.Headers() {
+		msg.Metadata[name] = value
+	}
+	msg.Metadata[driver.KeyMetadata] = notice.Key
+	return nil
 }

@@ -79,6 +79,11 @@ func (a *App) degraded() []string {
 	case !a.up():
 		lines = append(lines, fmt.Sprintf("transport %s: does not take events; they wait in the outboxes", a.watch.name))
 	}
+	for _, s := range a.services {
+		if cause, since, open := s.Circuit(); open {
+			lines = append(lines, fmt.Sprintf("%s: the circuit is open since %s, one event a second is tried: %s", s.Name(), since.Format(time.RFC3339), cause))
+		}
+	}
 	return lines
 }
 

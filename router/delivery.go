@@ -22,6 +22,9 @@ type delivery struct {
 	foreign   *store.Foreign
 
 	paused   bool
+	broken   bool   // the circuit is open
+	probe    bool   // it tries whether the circuit can close
+	subject  string // under which it runs alone, "" if it does not
 	attempts int    // failed attempts so far, those before this delivery included
 	outcome  string // how it ended, for metrics; "" if it has not
 	reason   string

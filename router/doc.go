@@ -14,4 +14,7 @@ const (
 	MetaSequence      = "sequence"
 	MetaTraceParent   = "traceparent"
 	MetaTraceState    = "tracestate"
+
+	MetaPartition = "viscount_partition" // where a consumed message stood: the transport's word, see driver.Options
+	MetaOffset    = "viscount_offset"
 )

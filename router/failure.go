@@ -20,6 +20,7 @@ const (
 	CodePanic              = "handler_panicked"
 	CodeMissingPredecessor = "missing_predecessor"
 	CodeBeyondInbox        = "beyond_inbox"
+	CodeCrashLoop          = "crash_loop"
 )
 
 // refusal is a message turned away before its handler: it holds nothing.
@@ -41,11 +42,14 @@ func judge(err error) verdict {
 	var refused *refusal
 	var panicked *store.PanicError
 	var permanent *store.PermanentError
+	var crashed *crashedError
 	switch {
 	case errors.As(err, &refused):
 		return verdict{code: refused.code, detail: oneLine(refused.detail), refused: true, final: true}
 	case errors.Is(err, store.ErrConflict):
 		return verdict{code: CodeIDConflict, detail: oneLine(err.Error()), refused: true, final: true}
+	case errors.As(err, &crashed):
+		return verdict{code: CodeCrashLoop, detail: crashed.Error(), final: true}
 	case errors.As(err, &permanent):
 		return verdict{code: CodeHandlerFailed, detail: oneLine(err.Error()), final: true}
 	case errors.As(err, &panicked):
@@ -58,7 +62,12 @@ func judge(err error) verdict {
 
 // counts tells whether err is a failed attempt of the event itself: not shutdown, not a failing database, not a refusal.
 func counts(err error) bool {
-	return !store.Uncounted(err) && !errors.Is(err, errDraining) && !errors.Is(err, errFull) && !judge(err).refused
+	return !comesAgain(err) && !judge(err).refused
+}
+
+// comesAgain tells whether err says nothing about the event: it is refused, and the transport brings it again.
+func comesAgain(err error) bool {
+	return store.Uncounted(err) || errors.Is(err, errDraining) || errors.Is(err, errFull) || errors.Is(err, errOpen)
 }
 
 func retryable(err error) bool {
@@ -73,8 +82,9 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
-	if len(text) > detailLimit {
-		text = text[:detailLimit]
+	if len(text) > detailLimit { // the root cause stands at the end
+		const head = detailLimit / 4
+		text = text[:head] + " … " + text[len(text)-(detailLimit-head-len(" … ")):]
 	}
 	return strings.ToValidUTF8(text, "")
 }
@@ -83,6 +93,11 @@ var variable = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[A-Za-z]+_[0-
 
 // fingerprint groups failures of one cause: consumer, type, code and the detail without its ids and numbers.
 func fingerprint(consumer, eventType, code, detail string) string {
-	sum := sha256.Sum256([]byte(consumer + "\n" + eventType + "\n" + code + "\n" + variable.ReplaceAllString(detail, "#")))
+	sum := sha256.Sum256([]byte(consumer + "\n" + eventType + "\n" + causeOf(code, detail)))
 	return hex.EncodeToString(sum[:6])
+}
+
+// causeOf is what failures of one cause share, whatever events they struck.
+func causeOf(code, detail string) string {
+	return code + ": " + variable.ReplaceAllString(detail, "#")
 }

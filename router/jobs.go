@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) 
 	defer cancel()
 	var result any
 	if job.outside != nil {
-		if result, err = askOutside(ctx, job, row.Payload); err != nil {
+		if result, err = s.askOutside(ctx, job, row.Payload); err != nil {
 			return err
 		}
 	}
@@ -131,14 +132,38 @@ func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) 
 	})
 }
 
-func askOutside(ctx context.Context, job Job, payload []byte) (result any, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v}
-		}
+// askOutside asks until the attempt's deadline, and a little longer. Whoever ignores that is given up: its answer is dropped.
+func (s *Service) askOutside(ctx context.Context, job Job, payload []byte) (any, error) {
+	type answer struct {
+		result any
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		defer func() {
+			if v := recover(); v != nil {
+				answered <- answer{err: &store.PanicError{Value: v, Stack: debug.Stack()}}
+			}
+		}()
+		result, err := job.outside(ctx, payload)
+		answered <- answer{result, err}
 	}()
-	return job.outside(ctx, payload)
+	select {
+	case a := <-answered:
+		return a.result, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answered:
+		return a.result, a.err
+	case <-time.After(outsideGrace):
+		s.store.NoteAbandoned()
+		return nil, fmt.Errorf("the answer from outside was given up at its deadline: %w", ctx.Err())
+	}
 }
+
+// outsideGrace is how long after its deadline an outside call may still return.
+const outsideGrace = time.Second
 
 // failJob plans the next attempt, or buries the job when its retries are spent. What is no fault of the job is not counted.
 func (s *Service) failJob(ctx context.Context, tx *store.Tx, row store.JobRow, cause error) error {

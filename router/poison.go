@@ -17,27 +17,80 @@ import (
 )
 
 // poison stores what could not be handled: parked until its next attempt, or as a dead letter. What is no fault of the
-// message (shutdown, a failing database) refuses it instead, and the transport brings it again with a pause. If storing
-// fails, the message is refused too: nothing is acknowledged before its outcome is durable.
+// message (shutdown, a failing database) refuses it instead, and the transport brings it again with a pause. Nothing is
+// acknowledged before its outcome is durable.
 func (s *Service) poison(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		d := deliveryOf(msg)
+		before := d.attempts
 		_, err := next(msg)
 		if err == nil {
 			return nil, nil
 		}
-		if store.Uncounted(err) || errors.Is(err, errDraining) || errors.Is(err, errFull) {
+		if comesAgain(err) {
 			return nil, err
 		}
 		v := judge(err)
-		ctx := context.WithoutCancel(msg.Context())
-		storing := s.store.DoKey(ctx, d.key(), func(ctx context.Context, tx *store.Tx) error { return s.fail(ctx, tx, d, msg, v, err) })
-		if storing != nil {
-			s.log.ErrorContext(ctx, "a failed event could not be stored; it is tried again", "error", storing)
-			return nil, storing
+		if d.event != nil && !v.refused && s.blames(msg.Context(), d, v) {
+			d.attempts = before
+			return nil, s.spare(msg, d)
 		}
-		s.reportFailure(ctx, d, v, err)
+		if err := s.keep(msg, d, v, err); err != nil {
+			return nil, err
+		}
+		s.reportFailure(context.WithoutCancel(msg.Context()), d, v, err)
 		return nil, nil
+	}
+}
+
+// spare lets an event wait that failed for the open circuit's cause; a parked one keeps its place.
+func (s *Service) spare(msg *message.Message, d *delivery) error {
+	if d.parked != nil {
+		return errOpen
+	}
+	ctx := context.WithoutCancel(msg.Context())
+	err := s.inTransaction(ctx, d, func(ctx context.Context, tx *store.Tx, try *delivery) error {
+		proceed, err := s.enter(ctx, tx, try)
+		if !proceed || err != nil {
+			return err
+		}
+		return s.park(ctx, tx, try, msg, store.WaitCircuit, "")
+	})
+	if err == nil {
+		s.report(ctx, d)
+	}
+	return err
+}
+
+const (
+	storingFirst = 500 * time.Millisecond
+	storingMost  = 5 * time.Second
+)
+
+// keep writes how a failed event stands, again and again while the database does not take it: the handler is not run again
+// for that. When the service stops it gives up, and the transport brings the message after the next start.
+func (s *Service) keep(msg *message.Message, d *delivery, v verdict, cause error) error {
+	ctx := context.WithoutCancel(msg.Context())
+	for pause := storingFirst; ; pause = min(2*pause, storingMost) {
+		err := s.failpoint("deadletter.before")
+		if err == nil {
+			err = s.store.DoKey(ctx, d.key(), func(ctx context.Context, tx *store.Tx) error { return s.fail(ctx, tx, d, msg, v, cause) })
+		}
+		if err == nil {
+			return s.failpoint("deadletter.after")
+		}
+		s.log.ErrorContext(ctx, "a failed event could not be stored; trying again", "error", err, "code", v.code, "topic", d.topic)
+		err = s.store.Failed("dead_letter", err)
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-timer.C:
+		case <-msg.Context().Done():
+			timer.Stop()
+			return err
+		case <-s.stopping:
+			timer.Stop()
+			return err
+		}
 	}
 }
 
@@ -52,10 +105,14 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 		}
 	}
 	p := s.failedForm(d, msg)
+	now := tx.Now()
 	p.Code, p.Detail, p.Refused, p.Attempts = v.code, v.detail, v.refused, d.attempts
 	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
+	if p.FailedLast = &now; p.FailedFirst == nil {
+		p.FailedFirst = &now
+	}
 	p.State, d.outcome = store.Dead, outcomeDead
-	if due, again := s.nextAttempt(d, v, cause, tx.Now()); again {
+	if due, again := s.nextAttempt(d, v, cause, now); again {
 		p.State, d.outcome, p.Due = store.Retrying, outcomeRetrying, &due
 	}
 	if v.refused {
@@ -71,6 +128,16 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 				d.outcome = outcomeDuplicate
 				return nil
 			}
+		}
+		if v.code == CodeCrashLoop {
+			if err := tx.Acquit(ctx, subjectOf(d.event)); err != nil {
+				return err
+			}
+		}
+	}
+	if p.State == store.Dead {
+		if err := tx.Announce(p); err != nil {
+			return err
 		}
 	}
 	return s.write(ctx, tx, d, p)
@@ -110,7 +177,9 @@ func (s *Service) parkedForm(d *delivery) store.Parked {
 		OccurredAt: e.Timestamp, Attempts: d.attempts,
 	}
 	if d.parked != nil {
-		p.ID, p.Metadata, p.Payload, p.ParkedAt = d.parked.ID, d.parked.Metadata, d.parked.Payload, d.parked.ParkedAt
+		was := d.parked
+		p.ID, p.Metadata, p.Payload, p.ParkedAt, p.FailedFirst, p.FailedLast = was.ID, was.Metadata, was.Payload, was.ParkedAt, was.FailedFirst, was.FailedLast
+		p.Partition, p.Offset = was.Partition, was.Offset
 	}
 	return p
 }
@@ -127,10 +196,15 @@ func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
 		p = unreadable(d, msg, s.store.Now())
 	}
 	if d.parked == nil {
-		p.Payload = msg.Payload
-		p.Metadata = portableMetadata(msg.Metadata)
+		s.asItCame(&p, msg)
 	}
 	return p
+}
+
+// asItCame keeps the message's own bytes, and where it stood.
+func (s *Service) asItCame(p *store.Parked, msg *message.Message) {
+	p.Payload, p.Metadata = msg.Payload, portableMetadata(msg.Metadata)
+	p.Partition, p.Offset = storable(msg.Metadata.Get(MetaPartition)), storable(msg.Metadata.Get(MetaOffset))
 }
 
 // unreadable is the row of a message that did not decode: what its body tells, else its metadata.

@@ -88,6 +88,12 @@ func (s *Service) recovery(ctx context.Context) {
 // Recover handles every parked event that may go now, and tells when the next one comes due (the zero time: none does).
 func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
 	for ctx.Err() == nil {
+		if s.circuit.open.Load() {
+			next, err := s.probe(ctx)
+			if s.circuit.open.Load() || err != nil {
+				return next, err
+			}
+		}
 		keys, all := s.takeWoken()
 		moved, err := s.recoverDue(ctx)
 		if err != nil {
@@ -151,7 +157,7 @@ func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 		current.State, current.Code, current.Due, current.Held = store.Dead, CodeMissingPredecessor, nil, false
 		current.Detail = "its predecessor " + current.Awaits + " has not come within " + s.settings.FollowsTimeout.String()
 		current.Fingerprint = fingerprint(s.Name(), current.EventType, current.Code, current.Detail)
-		if err := tx.Settle(ctx, current.EventID, store.Dead, current.Attempts, current.Code); err != nil {
+		if err := errOr(tx.Announce(current), func() error { return tx.Settle(ctx, current.EventID, store.Dead, current.Attempts, current.Code) }); err != nil {
 			return err
 		}
 		tx.OnCommit(func() { s.wakeKey(current.Key) })
@@ -251,13 +257,23 @@ func (s *Service) reenterHeads(ctx context.Context, heads []store.Parked) error 
 	return group.Wait()
 }
 
-// reenter runs a parked event through the chain.
+// reenter runs a parked event through the chain. One that comes while the circuit opens keeps its place.
 func (s *Service) reenter(ctx context.Context, p store.Parked) error {
+	err := s.reenterAs(ctx, p, func(*delivery) {})
+	if errors.Is(err, errOpen) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) reenterAs(ctx context.Context, p store.Parked, adapt func(*delivery)) error {
 	msg := message.NewMessage(p.EventID.String(), p.Payload)
 	for name, value := range p.Metadata {
 		msg.Metadata.Set(name, value)
 	}
-	msg.SetContext(withDelivery(ctx, s.newDelivery(p.Topic, msg, &p)))
+	d := s.newDelivery(p.Topic, msg, &p)
+	adapt(d)
+	msg.SetContext(withDelivery(ctx, d))
 	_, err := s.handle(msg)
 	return err
 }

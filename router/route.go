@@ -155,6 +155,7 @@ type Settings struct {
 	OnFailure        Policy          // Hold
 	FollowsTimeout   time.Duration   // how long an event waits for its predecessor, 10 min
 	WaitingLimit     int             // events parked per consumer before intake stops, 100,000
+	Suspects         int             // events that a process may have in hand when it ends, 512
 }
 
 func (s Settings) withDefaults() Settings {
@@ -169,6 +170,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.WaitingLimit == 0 {
 		s.WaitingLimit = 100_000
+	}
+	if s.Suspects == 0 {
+		s.Suspects = 512
 	}
 	return s
 }

@@ -96,6 +96,9 @@ func (r *Router) Start(ctx context.Context) error {
 
 // StopWork ends recovery and jobs, which feed on the stores; messages go on.
 func (r *Router) StopWork(ctx context.Context) error {
+	for _, s := range r.services {
+		s.stop()
+	}
 	if r.stop == nil {
 		return nil
 	}

@@ -22,6 +22,9 @@ type Options struct {
 	Metrics  *Metrics             // unregistered ones if nil
 	Tracers  trace.TracerProvider // no tracing if nil
 
+	Failpoint func(name string) error // fault injection for tests; nil in production
+	Alone     *sync.RWMutex           // shared by the services of a process, see suspicion; one of its own if nil
+
 	// Untransacted is for benchmarks of everything around the transaction: handlers run with a nil Tx, and nothing is
 	// recorded of what they handled.
 	Untransacted bool
@@ -48,6 +51,13 @@ type Service struct {
 	draining atomic.Bool
 	paused   atomic.Bool
 
+	stopping chan struct{} // closed when the process begins to stop
+	stopOnce sync.Once
+
+	circuit     circuit
+	suspicion   suspicion
+	failpointAt func(string) error
+
 	refusalLogged atomic.Int64 // when, in nanoseconds
 
 	wakeMu   sync.Mutex
@@ -63,7 +73,11 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	s := &Service{
 		consumer: c, store: st, settings: o.Settings.withDefaults(), log: o.Logger, metrics: o.Metrics,
 		routes: map[string]*Route{}, follows: map[string][]string{}, isPredecessor: map[string]bool{}, jobs: map[string]Job{},
-		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1),
+		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1), stopping: make(chan struct{}), failpointAt: o.Failpoint,
+	}
+	s.suspicion = suspicion{alone: o.Alone, limit: s.settings.Suspects}
+	if o.Alone == nil {
+		s.suspicion.alone = new(sync.RWMutex)
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -185,4 +199,14 @@ func (s *Service) Deliver(ctx context.Context, topic string, msg *message.Messag
 	msg.SetContext(withDelivery(ctx, s.newDelivery(topic, msg, nil)))
 	_, err := s.handle(msg)
 	return err
+}
+
+// stop tells what waits for better times that there will be none.
+func (s *Service) stop() { s.stopOnce.Do(func() { close(s.stopping) }) }
+
+func (s *Service) failpoint(name string) error {
+	if s.failpointAt == nil {
+		return nil
+	}
+	return s.failpointAt(name)
 }

@@ -26,16 +26,35 @@ func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
 		if s.draining.Load() {
 			return nil, errDraining
 		}
-		if deliveryOf(msg) == nil { // from the transport; a parked event brings its own
+		arrived := deliveryOf(msg) == nil // from the transport; a parked event brings its own
+		if arrived {
 			topic := message.SubscribeTopicFromCtx(msg.Context())
 			msg.SetContext(withDelivery(msg.Context(), s.newDelivery(topic, msg, nil)))
 		}
 		out, err := next(msg)
+		if err == nil && arrived && s.failpointAt != nil {
+			err = s.aroundAck(msg)
+		}
 		if err != nil {
 			s.logRefusal(msg.Context(), err)
 		}
 		return out, err
 	}
+}
+
+// aroundAck passes the failpoints before and after the acknowledgement, which the router gives when the chain returns.
+func (s *Service) aroundAck(msg *message.Message) error {
+	if err := s.failpoint("ack.before"); err != nil {
+		return err
+	}
+	go func() {
+		select {
+		case <-msg.Acked():
+			_ = s.failpoint("ack.after") // too late for an error: only kill means something here
+		case <-msg.Context().Done():
+		}
+	}()
+	return nil
 }
 
 const refusalLogEvery = time.Second
@@ -66,7 +85,11 @@ func recoverInside(next message.HandlerFunc) message.HandlerFunc {
 
 func (s *Service) gate(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		deliveryOf(msg).paused = s.paused.Load()
+		d := deliveryOf(msg)
+		d.paused, d.broken = s.paused.Load(), s.circuit.open.Load() && !d.probe
+		if d.broken && d.parked != nil {
+			return nil, errOpen
+		}
 		return next(msg)
 	}
 }
@@ -161,13 +184,13 @@ func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 		base := msg.Context()
 		pause := retryFirst
 		for try := 0; ; try++ {
-			out, err := next(msg)
+			out, err := s.carefully(msg, next)
 			msg.SetContext(base) // the attempt's own context is dead
 			if err == nil || !counts(err) {
 				return out, err
 			}
 			d.attempts++
-			if try == s.settings.ImmediateRetries || !retryable(err) {
+			if try == s.settings.ImmediateRetries || d.probe || !retryable(err) {
 				return out, err
 			}
 			s.metrics.retries.WithLabelValues(s.Name()).Inc()

@@ -43,6 +43,9 @@ func (s *Service) transact(next message.HandlerFunc) message.HandlerFunc {
 		if err == nil {
 			s.report(msg.Context(), d)
 		}
+		if d.outcome == outcomeApplied || d.outcome == outcomeIgnored {
+			s.succeeded(msg.Context(), d)
+		}
 		return nil, err
 	}
 }
@@ -67,6 +70,11 @@ func (s *Service) inTransaction(ctx context.Context, d *delivery, run func(ctx c
 		try := *d
 		try.outcome, try.reason = "", ""
 		tx.OnCommit(func() { *d = try })
+		if d.subject != "" {
+			if err := tx.Acquit(ctx, d.subject); err != nil {
+				return err
+			}
+		}
 		return run(ctx, tx, &try)
 	})
 }
@@ -128,6 +136,9 @@ func (s *Service) mustWait(ctx context.Context, tx *store.Tx, d *delivery) (code
 	if d.paused {
 		return store.WaitPaused, "", nil
 	}
+	if d.broken {
+		return store.WaitCircuit, "", nil
+	}
 	if code, err := tx.Blocked(ctx, d.topic, d.key(), d.self()); code != "" || err != nil {
 		return code, "", err
 	}
@@ -182,7 +193,7 @@ func (s *Service) ignore(ctx context.Context, tx *store.Tx, d *delivery, reason 
 func (s *Service) park(ctx context.Context, tx *store.Tx, d *delivery, msg *message.Message, code, awaits string) error {
 	p := s.parkedForm(d)
 	if d.parked == nil {
-		p.Payload, p.Metadata = msg.Payload, portableMetadata(msg.Metadata)
+		s.asItCame(&p, msg)
 	}
 	p.State, p.Code, p.Awaits = store.Waiting, code, awaits
 	if code == store.WaitFollows {

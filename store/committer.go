@@ -21,8 +21,9 @@ type member struct {
 }
 
 const (
-	busyFor   = 5 * time.Millisecond
-	lingerFor = 1500 * time.Microsecond
+	busyFor      = 5 * time.Millisecond
+	lingerFor    = 1500 * time.Microsecond
+	abandonAfter = 100 * time.Millisecond // after its deadline: nobody else commits meanwhile
 )
 
 // committer owns a writing connection: it runs queued members as savepoints of one transaction and answers them after the
@@ -210,13 +211,28 @@ func (c *committer) attempt(group []*member, alone bool) (again bool, err error)
 		return true, c.store.failure("commit", err)
 	}
 	if err := c.conn.commit(); err != nil {
-		return !c.store.dialect.unknown(err), c.store.failure("commit", err)
+		unknown := c.store.dialect.unknown(err)
+		if unknown {
+			c.lookAgain()
+		}
+		return !unknown, c.store.failure("commit", err)
+	}
+	if err := c.store.failpoint("commit.after"); err != nil { // the reply is lost
+		c.lookAgain()
+		return false, c.store.failure("commit", err)
 	}
 	c.store.relay.marks.written(marks)
 	c.store.noteCommit(len(group))
 	c.ended = time.Now()
 	c.after(survivors, rows)
 	return false, nil
+}
+
+// lookAgain sends the relay and the job runner to their tables: a commit whose reply was lost may have brought them work.
+func (c *committer) lookAgain() {
+	c.store.relay.rewind()
+	c.store.relay.nudge()
+	c.store.jobsDue(c.store.now())
 }
 
 // lost tells of a lost group: loudly, unless others were only faster.
@@ -284,7 +300,8 @@ func (c *committer) runMember(m *member, parked map[string]bool, alone bool) err
 }
 
 // call runs the member's function on the worker and waits for it or for its deadline. A function that outlives its deadline
-// is abandoned: its Tx is fenced, and a new worker takes over, so that one stuck handler stops nobody else.
+// by more than a grace period is abandoned: its Tx is fenced, and a new worker takes over, so that one stuck handler stops
+// nobody else.
 func (c *committer) call(m *member) error {
 	done := make(chan error, 1)
 	c.work <- func() { done <- protect(m.ctx, m.tx, m.fn) }
@@ -294,16 +311,19 @@ func (c *committer) call(m *member) error {
 	case <-m.ctx.Done():
 	}
 	m.tx.fence()
+	grace := time.NewTimer(abandonAfter)
+	defer grace.Stop()
 	select {
 	case err := <-done: // it ended with its deadline
 		if err != nil {
 			return err
 		}
 		return m.ctx.Err()
-	default:
+	case <-grace.C:
 	}
 	close(c.work)
 	c.work = newWorker()
+	c.store.NoteAbandoned()
 	return fmt.Errorf("the attempt was abandoned at its deadline: %w", m.ctx.Err())
 }
 

@@ -15,6 +15,8 @@ type connection struct {
 	begun string // the statement that begins a writing transaction
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+
+	connected func(ctx context.Context, conn *sql.Conn) error // what a new connection does first; nil: nothing
 }
 
 func newConnection(db *sql.DB, begin string) *connection { return &connection{db: db, begun: begin} }
@@ -28,6 +30,11 @@ func (c *connection) connect() error {
 	conn, err := c.db.Conn(ctx)
 	if err != nil {
 		return err
+	}
+	if c.connected != nil {
+		if err := c.connected(ctx, conn); err != nil {
+			return errors.Join(err, conn.Close())
+		}
 	}
 	c.conn, c.stmts = conn, map[string]*sql.Stmt{}
 	return nil

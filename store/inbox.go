@@ -102,6 +102,7 @@ const (
 	WaitBehind  = "behind"   // behind a waiting event of the same topic and key
 	WaitFollows = "follows"  // its declared predecessor has not ended
 	WaitPaused  = "paused"   // an operator paused the consumer
+	WaitCircuit = "circuit"  // most events fail for one cause, and this one need not
 )
 
 // Blocked tells why an event of the key must wait (WaitHeld, WaitBehind), or "". self is the row of a parked event that is

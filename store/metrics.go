@@ -8,6 +8,7 @@ type Metrics struct {
 	failures  *prometheus.CounterVec
 	commits   *prometheus.CounterVec
 	members   *prometheus.CounterVec
+	abandoned *prometheus.CounterVec
 }
 
 // NewMetrics makes the counters and registers them, unless r is nil.
@@ -17,9 +18,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		failures:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_failures_total", Help: "Database operations that failed."}, []string{"service", "operation"}),
 		commits:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_commits_total", Help: "Commits flushed to disk."}, []string{"service"}),
 		members:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_transactions_total", Help: "Transactions that shared those commits."}, []string{"service"}),
+		abandoned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_handlers_abandoned_total", Help: "Handlers that ignored their deadline and were given up; each holds its memory until it returns."}, []string{"service"}),
 	}
 	if r != nil {
-		r.MustRegister(m.published, m.failures, m.commits, m.members)
+		r.MustRegister(m.published, m.failures, m.commits, m.members, m.abandoned)
 	}
 	return m
 }

@@ -30,7 +30,11 @@ type Parked struct {
 	CausationID   string
 	OccurredAt    time.Time
 	ParkedAt      time.Time
-	Payload       []byte
+	Partition     string // where the message stood on its transport; "" where that numbers nothing
+	Offset        string
+	FailedFirst   *time.Time // when an attempt failed first and last; nil if none did
+	FailedLast    *time.Time
+	Payload       []byte // the message's own bytes
 	Metadata      map[string]string
 }
 
@@ -55,21 +59,23 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 		t.parked[p.Key] = true
 	}
 	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
-		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)`,
+		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata, source_partition, source_offset, failed_first, failed_last)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19, $20, $21, $22, $23)`,
 		id, p.Topic, p.EventType, p.Key, p.State, Bit(p.Held), Bit(p.Refused), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts,
-		p.CorrelationID, p.CausationID, micros(p.OccurredAt), micros(t.now), p.Payload, string(metadata))
+		p.CorrelationID, p.CausationID, micros(p.OccurredAt), micros(t.now), p.Payload, string(metadata), p.Partition, p.Offset,
+		MicrosOf(p.FailedFirst), MicrosOf(p.FailedLast))
 	if err != nil {
 		return fmt.Errorf("parking %s: %w", p.EventType, err)
 	}
 	return nil
 }
 
-// Repark writes how a parked event stands after another attempt: p's state, held, code, detail, fingerprint, awaits, due
-// and attempts.
+// Repark writes how a parked event stands after another attempt: p's state, held, code, detail, fingerprint, awaits, due,
+// attempts, and when it failed.
 func (t *Tx) Repark(ctx context.Context, p Parked) error {
-	_, err := t.Exec(ctx, `UPDATE parked SET state = $1, held = $2, code = $3, detail = $4, fingerprint = $5, awaits = $6, due = $7, attempts = $8, changed_at = $9 WHERE id = $10`,
-		p.State, Bit(p.Held), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts, micros(t.now), p.ID)
+	_, err := t.Exec(ctx, `UPDATE parked SET state = $1, held = $2, code = $3, detail = $4, fingerprint = $5, awaits = $6, due = $7, attempts = $8, changed_at = $9,
+		failed_first = $10, failed_last = $11 WHERE id = $12`,
+		p.State, Bit(p.Held), p.Code, p.Detail, p.Fingerprint, p.Awaits, MicrosOf(p.Due), p.Attempts, micros(t.now), MicrosOf(p.FailedFirst), MicrosOf(p.FailedLast), p.ID)
 	if err != nil {
 		return fmt.Errorf("parking %s again: %w", p.EventType, err)
 	}
@@ -88,19 +94,20 @@ func (t *Tx) Unpark(ctx context.Context, id int64) error {
 }
 
 const parkedColumns = `id, event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
-	correlation, causation, occurred_at, parked_at, payload, metadata`
+	correlation, causation, occurred_at, parked_at, payload, metadata, source_partition, source_offset, failed_first, failed_last`
 
 func scanParked(s Scanner) (p Parked, err error) {
 	var id []byte
-	var due sql.NullInt64
+	var due, first, last sql.NullInt64
 	var occurred, parked int64
 	var metadata string
 	err = s.Scan(&p.ID, &id, &p.Topic, &p.EventType, &p.Key, &p.State, &p.Held, &p.Refused, &p.Code, &p.Detail, &p.Fingerprint, &p.Awaits, &due, &p.Attempts,
-		&p.CorrelationID, &p.CausationID, &occurred, &parked, &p.Payload, &metadata)
+		&p.CorrelationID, &p.CausationID, &occurred, &parked, &p.Payload, &metadata, &p.Partition, &p.Offset, &first, &last)
 	if err != nil {
 		return p, err
 	}
 	p.Due, p.OccurredAt, p.ParkedAt = TimeOf(due), Time(occurred), Time(parked)
+	p.FailedFirst, p.FailedLast = TimeOf(first), TimeOf(last)
 	if id != nil {
 		if p.EventID, err = uuid.FromBytes(id); err != nil {
 			return p, err
@@ -131,6 +138,25 @@ func Heads(ctx context.Context, r Reader, key string, after int64, limit int) ([
 		args = append(args, key)
 	}
 	return All(ctx, r, scanParked, query+" ORDER BY id LIMIT $3", args...)
+}
+
+// NextProbe reads an event to try while most fail: in turn of the row ids after a given one, of those that retry or of those
+// that wait and may go.
+func NextProbe(ctx context.Context, r Reader, waiting bool, after int64) (p Parked, found bool, err error) {
+	for _, from := range []int64{after, 0} {
+		if waiting {
+			var heads []Parked
+			if heads, err = Heads(ctx, r, "", from, 1); len(heads) > 0 {
+				p, found = heads[0], true
+			}
+		} else {
+			p, found, err = One(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE state = $1 AND id > $2 ORDER BY id LIMIT 1", Retrying, from)
+		}
+		if found || err != nil {
+			return p, found, err
+		}
+	}
+	return p, false, nil
 }
 
 // Missing reads the dead letters of a key whose predecessor had not come in time: applying it sends them on.

@@ -156,7 +156,7 @@ func (s *Store) refresh() {
 		if n%4 != 0 {
 			continue
 		}
-		if err := errors.Join(s.countParked(ctx), s.loadHorizon(ctx)); err != nil {
+		if err := errors.Join(s.countParked(ctx), s.loadHorizon(ctx), s.findCrashes(ctx)); err != nil {
 			s.log.Debug("reading the standing of the database; trying again", "error", err)
 		}
 	}

@@ -14,6 +14,7 @@ const (
 	horizonSetting = "inbox_horizon"
 	answersKept    = 24 * time.Hour // Idempotency-Key, see interfaces.md
 	auditKept      = 400 * 24 * time.Hour
+	noticesKept    = 30 * 24 * time.Hour
 )
 
 // Retention says how long rows are kept.
@@ -112,6 +113,11 @@ func (s *Store) oldInbox(ctx context.Context, cutoff int64) (pos int64, found bo
 func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, err error) {
 	for _, definition := range s.catalogue.All() {
 		contract := definition.Contract
+		n, err := s.pruneTopic(ctx, contract.DeadLetterTopic(), micros(s.now().Add(-noticesKept)))
+		total += n
+		if err != nil {
+			return total, err
+		}
 		if contract.Publisher != s.source {
 			continue
 		}
@@ -122,7 +128,7 @@ func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, e
 		if keep.Outbox > 0 {
 			age = min(age, keep.Outbox)
 		}
-		n, err := s.pruneTopic(ctx, contract.Topic(), micros(s.now().Add(-age)))
+		n, err = s.pruneTopic(ctx, contract.Topic(), micros(s.now().Add(-age)))
 		total += n
 		if err != nil {
 			return total, err

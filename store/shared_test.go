@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -244,8 +245,9 @@ func TestMigrationsArePlannedCheckedAndAppliedOnce(t *testing.T) {
 	}
 	plan, err := store.Plan(t.Context(), o)
 	require.NoError(t, err)
-	require.Len(t, plan, 2)
-	require.True(t, plan[0].Applied.IsZero() && plan[1].Applied.IsZero())
+	require.Greater(t, len(plan), 2)
+	pending := func(m store.Migration) bool { return m.Applied.IsZero() }
+	require.False(t, slices.ContainsFunc(plan, func(m store.Migration) bool { return !pending(m) }))
 	o.Migrate = store.MigrateCheck
 	_, err = store.Open(t.Context(), o)
 	require.ErrorContains(t, err, "viscount migrate apply")
@@ -267,7 +269,7 @@ func TestMigrationsArePlannedCheckedAndAppliedOnce(t *testing.T) {
 	require.Positive(t, applied.Load())
 	plan, err = store.Plan(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, plan[0].Applied.IsZero() || plan[1].Applied.IsZero())
+	require.False(t, slices.ContainsFunc(plan, pending))
 	open(t, dir, func(o *store.Options) { o.Migrate = store.MigrateCheck })
 }
 

@@ -147,7 +147,7 @@ const traceLimit = 10_000
 // Published reads the events of this service's outbox with a correlation or, if that is "", a key.
 func Published(ctx context.Context, r Reader, correlation, key string) ([]Row, error) {
 	if correlation != "" {
-		return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE correlation = $1 ORDER BY id LIMIT $2", correlation, traceLimit)
+		return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE correlation = $1"+notNotice+" ORDER BY id LIMIT $2", correlation, traceLimit)
 	}
 	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE key = $1 ORDER BY id LIMIT $2", key, traceLimit)
 }
@@ -161,7 +161,7 @@ func PublishedEvent(ctx context.Context, r Reader, id uuid.UUID) (Row, bool, err
 // given): the recorded events of transports that keep none themselves, and the event stream.
 func Recorded(ctx context.Context, r Reader, after int64, limit int, topics ...string) ([]Row, error) {
 	if len(topics) == 0 {
-		return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
+		return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE id > $1"+notNotice+" ORDER BY id LIMIT $2", after, limit)
 	}
 	var all []Row
 	for _, topic := range topics {

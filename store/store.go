@@ -67,6 +67,8 @@ type Store struct {
 	listeners  map[int]func()
 	listenNext int
 	members    atomic.Int64
+	run        string       // this process's row in runs
+	unclean    atomic.Int64 // see Unclean, in microseconds
 }
 
 // Open opens the database, creating and migrating it as needed, and starts its committer.
@@ -90,18 +92,34 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.relay = newRelay(s)
 	s.jobs.wake = make(chan struct{}, 1)
-	if s.dialect.sole {
-		s.running.Go((&committer{store: s, conn: newConnection(s.db.write, s.dialect.begin)}).run)
-		if err := s.freeLeases(ctx); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		return s, nil
+	s.run = s.newUUID().String()
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	for range postgresCommitters {
-		s.running.Go((&committer{store: s, conn: newConnection(s.db.write, s.dialect.begin)}).run)
+	return s, nil
+}
+
+// start begins to commit, and finds out how the processes before this one ended.
+func (s *Store) start(ctx context.Context) error {
+	committers := 1
+	if !s.dialect.sole {
+		committers = postgresCommitters
+	}
+	for range committers {
+		conn := newConnection(s.db.write, s.dialect.begin)
+		if !s.dialect.sole {
+			conn.connected = s.markRun
+		}
+		s.running.Go((&committer{store: s, conn: conn}).run)
+	}
+	if err := s.beginRun(ctx); err != nil {
+		return err
+	}
+	if s.dialect.sole {
+		return s.freeLeases(ctx)
 	}
 	s.running.Go(s.refresh)
-	return s, nil
+	return nil
 }
 
 func openDatabase(ctx context.Context, o Options) (dialect, database, error) {
@@ -226,6 +244,7 @@ func (s *Store) Close() error {
 	s.doing.Unlock()
 	close(s.closing)
 	s.running.Wait()
+	s.endRun()
 	return s.db.close()
 }
 
@@ -239,11 +258,17 @@ func (s *Store) failpoint(name string) error {
 	return s.failpointAt(name)
 }
 
+// Failed counts and logs a failure of the database that work above it ran into.
+func (s *Store) Failed(operation string, err error) error { return s.failure(operation, err) }
+
 func (s *Store) failure(operation string, err error) error {
 	s.metrics.failures.WithLabelValues(s.name, operation).Inc()
 	s.log.Error("the database failed", "operation", operation, "error", err)
 	return &Failure{Operation: operation, Err: err}
 }
+
+// NoteAbandoned counts a handler that ignored its deadline and was given up.
+func (s *Store) NoteAbandoned() { s.metrics.abandoned.WithLabelValues(s.name).Inc() }
 
 func (s *Store) noteCommit(members int) {
 	s.commits.Add(1)

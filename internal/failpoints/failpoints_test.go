@@ -1,0 +1,58 @@
+package failpoints
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPointsStrikeWhenTheyShould(t *testing.T) {
+	strikes := func(spec string) (at []int) {
+		s, err := Parse(spec)
+		require.NoError(t, err)
+		for n := 1; n <= 6; n++ {
+			if err := s.Hit("commit.before"); err != nil {
+				require.ErrorIs(t, err, ErrInjected)
+				at = append(at, n)
+			}
+		}
+		return at
+	}
+	require.Equal(t, []int{3}, strikes("commit.before=error@3"))
+	require.Equal(t, []int{3, 4, 5, 6}, strikes("commit.before=error@3-"))
+	require.Equal(t, []int{2, 3}, strikes("publish.after=kill, commit.before=enospc@2-3"))
+	require.Equal(t, []int{1, 2, 3, 4, 5, 6}, strikes("commit.before=error"))
+	require.Empty(t, strikes("commit.after=error"))
+	s, err := Parse("ack.before=enospc")
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Hit("ack.before"), syscall.ENOSPC)
+}
+
+func TestMistakesAreNamedTogetherWithWhatThereIs(t *testing.T) {
+	_, err := Parse("commit.befor=kill,ack.before=explode,commit.before,publish.before=error@0,publish.after=error@9-3")
+	for _, want := range []string{
+		`no point is named "commit.befor"; there are commit.before, commit.after,`, `no action is named "explode"; there are kill, error and enospc`,
+		`"commit.before": write point=action`, `"0" is no passage`, `"9-3" is no range`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestKillEndsTheProcess(t *testing.T) {
+	if os.Getenv("FAILPOINTS_CHILD") != "" {
+		s, err := Parse("ack.after=kill@2")
+		require.NoError(t, err)
+		require.NoError(t, s.Hit("ack.after"))
+		_ = s.Hit("ack.after")
+		t.Fatal("it lives on")
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestKillEndsTheProcess$")
+	child.Env = append(os.Environ(), "FAILPOINTS_CHILD=1")
+	var exit *exec.ExitError
+	require.True(t, errors.As(child.Run(), &exit))
+	require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal())
+}
