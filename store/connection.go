@@ -129,6 +129,10 @@ func (c *connection) giveUp() {
 	if c.conn == nil {
 		return
 	}
+	for _, stmt := range c.stmts {
+		_ = stmt.Close() // while there is a connection to close them on: SQLite's driver panics afterwards
+	}
+	c.stmts = nil
 	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) // tells the pool to drop it
 	_ = c.close()
 }

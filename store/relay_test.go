@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,4 +216,25 @@ func TestABacklogThatOutgrowsMemoryWaitsInTheTable(t *testing.T) {
 	<-done
 	require.Equal(t, keys*rounds*each, p.count(), "each once")
 	requireOrdered(t, p)
+}
+
+// TestALostReplyToACommitLosesNothing: the caller is told of a failure, yet the commit happened, and its events go out soon.
+func TestALostReplyToACommitLosesNothing(t *testing.T) {
+	var lose atomic.Bool
+	st := open(t, t.TempDir(), func(o *store.Options) {
+		o.Failpoint = func(point string) error {
+			if point == "commit.after" && lose.CompareAndSwap(true, false) {
+				return errors.New("the connection is gone")
+			}
+			return nil
+		}
+	})
+	p := newTransport(nil)
+	defer relay(t, st, p)()
+	emit(t, st, "k", 1)
+	quiet(t, st)
+	lose.Store(true)
+	err := st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error { return tx.Emit(deleted("k")) })
+	require.True(t, store.Uncounted(err), "%v", err)
+	require.Eventually(t, func() bool { return p.count() == 2 }, 3*time.Second, time.Millisecond, "the relay looks at its table")
 }

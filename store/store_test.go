@@ -166,8 +166,8 @@ func TestAGroupSharesACommitAndAFailureIsItsOwn(t *testing.T) {
 func TestALostGroupIsRunAgainOneByOne(t *testing.T) {
 	var failures atomic.Int32
 	st := open(t, t.TempDir(), func(o *store.Options) {
-		o.Failpoint = func(string) error {
-			if failures.Add(-1) == 0 {
+		o.Failpoint = func(point string) error {
+			if point == "commit.before" && failures.Add(-1) == 0 {
 				return errors.New("the disk hiccups")
 			}
 			return nil
