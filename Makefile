@@ -33,6 +33,11 @@ else
 	@echo "testing with the race detector ($(CC_FOUND))"
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
 endif
+	@$(MAKE) --no-print-directory test-examples
+
+.PHONY: test-examples
+test-examples: ## build and test services in modules of their own against this checkout
+	cd examples/shipping && go vet ./... && go test -count=1 -shuffle=on ./...
 
 .PHONY: brokers
 brokers: ## start Kafka, PostgreSQL and the Pub/Sub emulator for tests, on loopback
@@ -66,6 +71,7 @@ generate: ## write what derives from the contracts: schemas, specifications
 .PHONY: lint
 lint: $(LINT) ## check style and the import rules of every folder
 	$(LINT) run --allow-serial-runners
+	cd examples/shipping && $(LINT) run --allow-serial-runners
 
 $(LINT):
 	GOBIN=$(TOOLS) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -78,6 +84,7 @@ fmt: ## format the code
 .PHONY: tidy
 tidy: ## tidy go.mod and go.sum
 	go mod tidy
+	cd examples/shipping && go mod tidy
 
 .PHONY: clean
 clean: ## remove what was built

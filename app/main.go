@@ -15,14 +15,14 @@ import (
 )
 
 // Main runs consumers of another repository as a process of their own, and exits: 0 after an orderly stop, 1 when it cannot
-// run, 2 when its configuration is not usable. Configuration comes from the profile, the file that VISCOUNT_CONFIG names and
-// the environment.
+// run, 2 when its configuration is not usable. Configuration comes from the driver's profile, the file that VISCOUNT_CONFIG
+// names and the environment.
 func Main(name string, d driver.Driver, consumers ...router.Consumer) {
 	names := make([]string, len(consumers))
 	for i, c := range consumers {
 		names[i] = c.Name
 	}
-	loaded, err := config.Load(config.Source{Env: os.Environ(), Services: names})
+	loaded, err := config.Load(config.Source{Env: os.Environ(), Services: names, Driver: d.Name})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: the configuration is not usable:\n%v\n", name, err)
 		os.Exit(2)

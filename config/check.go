@@ -160,6 +160,10 @@ func (l *loader) checkPeers() {
 
 func (l *loader) checkTransport() {
 	t := l.config.Transport
+	if linked := l.src.Driver; linked != "" && t.Driver != linked {
+		l.wrong("transport.driver", t.Driver, "is not linked into this program", "write "+linked+", or give app.Main another driver", "profile")
+		return
+	}
 	switch t.Driver {
 	case "kafka":
 		l.checkKafka(t.Kafka)

@@ -31,6 +31,7 @@ type Source struct {
 	Env      []string          // as os.Environ returns it; an empty variable counts as unset
 	Flags    map[string]string // the flags that were given: path to value
 	Services []string          // names of the services that exist; empty: names are not checked
+	Driver   string            // the one transport that this program links, whose profile is the default; empty: all are linked
 }
 
 // Loaded is a checked configuration and where each value came from.
@@ -119,6 +120,9 @@ func (l *loader) profile(file *node) string {
 		if name != "" {
 			return name
 		}
+	}
+	if slices.Contains(Profiles(), l.src.Driver) { // each profile but the local one is named after its transport
+		return l.src.Driver
 	}
 	return defaultProfile
 }

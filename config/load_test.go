@@ -38,6 +38,21 @@ func TestLocalProfileNeedsNothing(t *testing.T) {
 	require.Equal(t, 25*time.Second, c.DrainTimeout)
 }
 
+func TestAProgramWithOneTransportStartsFromItsProfile(t *testing.T) {
+	brokers := []string{"VISCOUNT_TRANSPORT_KAFKA_BROKERS=localhost:9092", "VISCOUNT_STORE_DRIVER=sqlite"}
+	loaded, err := config.Load(config.Source{Driver: "kafka", Env: brokers, Services: []string{"shipping"}})
+	require.NoError(t, err)
+	require.Equal(t, "kafka", loaded.Config.Profile)
+	require.Equal(t, "kafka", loaded.Config.Transport.Driver)
+
+	loaded, err = config.Load(config.Source{Driver: "gochannel"})
+	require.NoError(t, err)
+	require.Equal(t, "local", loaded.Config.Profile)
+
+	_, err = config.Load(config.Source{Driver: "kafka", Env: append(brokers, "VISCOUNT_PROFILE=googlecloud")})
+	require.EqualError(t, err, `env VISCOUNT_PROFILE: transport.driver: "googlecloud" is not linked into this program; write kafka, or give app.Main another driver`)
+}
+
 func TestProfilesLoadWithWhatTheyNeed(t *testing.T) {
 	needs := map[string][]string{
 		"local":       nil,

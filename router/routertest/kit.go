@@ -56,10 +56,25 @@ func New(t testing.TB, migrations fs.FS, parts ...router.Part) *Kit {
 // NewWith is New with other contracts and settings.
 func NewWith(t testing.TB, catalogue *events.Catalogue, settings router.Settings, migrations fs.FS, parts ...router.Part) *Kit {
 	t.Helper()
+	return newKit(t, catalogue, settings, router.Assemble("test", migrations, parts...))
+}
+
+// For makes a kit for a consumer as it is given to app.Main, with the contracts that it brings beside the platform's.
+func For(t testing.TB, c router.Consumer) *Kit {
+	t.Helper()
+	catalogue, err := events.Platform().With(c.Contracts...)
+	if err != nil {
+		t.Fatalf("the contracts of %s: %v", c.Name, err)
+	}
+	return newKit(t, catalogue, router.Settings{}, c)
+}
+
+func newKit(t testing.TB, catalogue *events.Catalogue, settings router.Settings, c router.Consumer) *Kit {
+	t.Helper()
 	k := &Kit{t: t, now: start, sequences: map[string]int64{}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
-	o := store.Options{Service: "test", Catalogue: catalogue, Migrations: migrations, Logger: log, Clock: func() time.Time { return k.now }}
+	o := store.Options{Service: c.Name, Catalogue: catalogue, Migrations: c.Migrations, Logger: log, Clock: func() time.Time { return k.now }}
 	if os.Getenv("TEST_POSTGRES") != "" {
 		o.Postgres.URL = postgrestest.Database(t)
 	} else {
@@ -68,7 +83,7 @@ func NewWith(t testing.TB, catalogue *events.Catalogue, settings router.Settings
 	k.store, err = store.Open(t.Context(), o)
 	k.must(err, "opening the database")
 	t.Cleanup(func() { k.must(k.store.Close(), "closing the database") })
-	k.service, err = router.NewService(t.Context(), router.Assemble("test", migrations, parts...), k.store, router.Options{Settings: settings, Logger: log})
+	k.service, err = router.NewService(t.Context(), c, k.store, router.Options{Settings: settings, Logger: log})
 	k.must(err, "making the service")
 	return k
 }
