@@ -32,6 +32,7 @@ type ServiceStatus struct {
 	Ready         bool    `json:"ready"`
 	OutboxPending int64   `json:"outbox_pending"`
 	OutboxOldest  float64 `json:"outbox_oldest_seconds"`
+	OutboxRefused int64   `json:"outbox_refused"` // events of other languages that stay in outbox_external
 	InFlight      int64   `json:"in_flight"`
 	Waiting       int64   `json:"waiting"`
 	Retrying      int64   `json:"retrying"`
@@ -95,7 +96,7 @@ func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
 			status.Degraded = append(status.Degraded, name+": "+err.Error())
 		}
 		one := standing{Hears: service.Topics(), Backlog: map[string]owed{}, ServiceStatus: ServiceStatus{
-			Service: name, Ready: err == nil, OutboxPending: st.OutboxPending, OutboxOldest: st.OutboxOldest.Seconds(), InFlight: service.InFlight(),
+			Service: name, Ready: err == nil, OutboxPending: st.OutboxPending, OutboxOldest: st.OutboxOldest.Seconds(), OutboxRefused: st.OutboxRefused, InFlight: service.InFlight(),
 			Waiting: st.Waiting, Retrying: st.Retrying, Dead: st.Dead, HeldKeys: st.HeldKeys, Applied: st.Counters["applied"], Ignored: st.Counters["ignored"],
 			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Paused: service.Paused(),
 		}}

@@ -26,12 +26,13 @@ var (
 	lagDesc     = prometheus.NewDesc("viscount_lag_events", "Committed events of a topic that the service has not taken.", []string{"service", "topic"}, nil)
 	delayDesc   = prometheus.NewDesc("viscount_lag_seconds", "Age of the oldest of them.", []string{"service", "topic"}, nil)
 	upDesc      = prometheus.NewDesc("viscount_transport_up", "Whether the transport takes events.", []string{"driver"}, nil)
+	refusedDesc = prometheus.NewDesc("viscount_outbox_refused", "Events of other languages that break their contracts and stay in outbox_external.", []string{"service"}, nil)
 	oldestDesc  = prometheus.NewDesc("viscount_outbox_oldest_seconds", "Age of the oldest of them.", []string{"service"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{parkedDesc, circuitDesc, heldDesc, pendingDesc, oldestDesc, lagDesc, delayDesc, upDesc} {
+	for _, d := range []*prometheus.Desc{parkedDesc, circuitDesc, heldDesc, pendingDesc, oldestDesc, refusedDesc, lagDesc, delayDesc, upDesc} {
 		out <- d
 	}
 }
@@ -61,6 +62,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(heldDesc, float64(st.HeldKeys))
 		gauge(pendingDesc, float64(st.OutboxPending))
 		gauge(oldestDesc, st.OutboxOldest.Seconds())
+		gauge(refusedDesc, float64(st.OutboxRefused))
 	}
 	out <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, g.app.watch.name)
 	lag := g.app.lag()

@@ -88,6 +88,10 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // Accept enters an event of another system into the outbox of the service that owns its topic, unchanged and without a
 // sequence. duplicate says that the same event is there already; ErrConflict that another one carries its id.
 func (t *Tx) Accept(ctx context.Context, e *events.Decoded) (duplicate bool, err error) {
+	return t.accept(ctx, e, func(row *emission) { row.TraceParent, row.TraceState = traceOf(t.ctx) })
+}
+
+func (t *Tx) accept(ctx context.Context, e *events.Decoded, complete func(row *emission)) (duplicate bool, err error) {
 	digest := e.Digest()
 	stored, err := t.storedDigest(ctx, e.Envelope.EventID)
 	if err != nil {
@@ -105,9 +109,9 @@ func (t *Tx) Accept(ctx context.Context, e *events.Decoded) (duplicate bool, err
 	contract := e.Payload.Contract()
 	row := emission{digest: digest[:], Row: Row{
 		EventID: e.Envelope.EventID, Topic: contract.Topic(), EventType: contract.Type, Key: e.Key, Payload: e.Raw,
-		CorrelationID: e.Envelope.CorrelationID, OccurredAt: e.Envelope.Timestamp, CausationID: "",
+		CorrelationID: e.Envelope.CorrelationID, OccurredAt: e.Envelope.Timestamp,
 	}}
-	row.TraceParent, row.TraceState = traceOf(t.ctx)
+	complete(&row)
 	return false, t.append(row)
 }
 

@@ -90,7 +90,10 @@ func (s *Store) Relay(ctx context.Context, publish Publisher) {
 		err := s.lead(ctx, func(ctx context.Context, read pendingReader) {
 			wait = newBackoff()
 			s.log.InfoContext(ctx, "this instance leads the relay")
+			var taking sync.WaitGroup
+			taking.Go(func() { s.takeOver(ctx) })
 			s.relay.term(ctx, read)
+			taking.Wait()
 		})
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "this instance does not lead the relay; trying again", "error", err)

@@ -18,7 +18,7 @@ var sqliteDialect = dialect{
 	kind:     SQLite,
 	begin:    "BEGIN IMMEDIATE",
 	sole:     true,
-	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{json}}", "TEXT"),
 	goose:    goose.DialectSQLite3,
 	hasTable: "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",
 	tables:   "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",

@@ -13,6 +13,7 @@ import (
 type Status struct {
 	OutboxPending int64
 	OutboxOldest  time.Duration // age of the oldest event that the transport has not taken
+	OutboxRefused int64         // events of other languages that break their contracts and stay in outbox_external
 	Waiting       int64
 	Retrying      int64
 	Dead          int64 // dead letters and buried jobs
@@ -68,7 +69,10 @@ func (st *Status) readPending(ctx context.Context, r Reader, now time.Time) erro
 		st.OutboxOldest = max(st.OutboxOldest, age)
 		return struct{}{}, err
 	}, "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox WHERE done_at IS NULL GROUP BY topic")
-	return err
+	if err != nil {
+		return err
+	}
+	return r.QueryRow(ctx, "SELECT COUNT(*) FROM outbox_external WHERE code IS NOT NULL").Scan(&st.OutboxRefused)
 }
 
 func (st *Status) readParked(ctx context.Context, r Reader) error {

@@ -44,6 +44,9 @@ func needsPerson(status api.Status) (needs []string) {
 		if s.Dead > 0 {
 			needs = append(needs, fmt.Sprintf("%s has %d dead letters", s.Service, s.Dead))
 		}
+		if s.OutboxRefused > 0 {
+			needs = append(needs, fmt.Sprintf("%s has %d refused events in its table outbox_external (columns code and detail say why)", s.Service, s.OutboxRefused))
+		}
 		if s.Paused {
 			needs = append(needs, s.Service+" is paused")
 		}
