@@ -21,6 +21,7 @@ type member struct {
 	value      jsontext.Value
 	valueStart int
 	valueEnd   int
+	old        bool // it came under the old dialect's name
 }
 
 // Decode reads a message of the catalogue as a consumer does: it finds the contract, checks the structure, the values (with
@@ -47,10 +48,20 @@ func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
 		problems = append(problems, more...)
 	}
 	if len(problems) > 0 {
-		return nil, &Invalid{Problems: problems}
+		return nil, &Invalid{Problems: asWritten(problems, members)}
 	}
 	d.Key = KeyOf(d.Payload)
 	return d, nil
+}
+
+// asWritten names a field as the message does: version, where the old dialect was rewritten.
+func asWritten(problems []Problem, members map[string]member) []Problem {
+	for i := range problems {
+		if problems[i].Path == "/event_version" && members["event_version"].old {
+			problems[i].Path = "/version"
+		}
+	}
+	return problems
 }
 
 // split checks the limits and the syntax and takes the top level apart.

@@ -62,5 +62,9 @@ func normalise(raw []byte, members map[string]member) ([]byte, map[string]member
 	}
 	rewritten = append(rewritten, raw[at:]...)
 	members, bad := split(rewritten)
+	if m, known := members["event_version"]; known {
+		m.old = hasOld && !hasCurrent
+		members["event_version"] = m
+	}
 	return rewritten, members, true, bad
 }

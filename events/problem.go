@@ -46,6 +46,15 @@ func Across(path string, code Code, format string, args ...any) Problem {
 	return Problem{Path: path, Code: code, Detail: fmt.Sprintf(format, args...), ours: true}
 }
 
+// BeyondSchema tells whether the problem is one that no schema states: how the text is spelled, or how fields fit each other.
+func (p Problem) BeyondSchema() bool {
+	switch p.Code {
+	case MalformedJSON, DuplicateKey, InvalidUTF8, ControlChar, TooDeep, TooLarge, VersionConflict:
+		return true
+	}
+	return p.ours
+}
+
 // Invalid is a message or payload that breaks its contract, with every problem found.
 type Invalid struct{ Problems []Problem }
 
