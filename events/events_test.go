@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/internal/badmessages"
 )
 
 var update = flag.Bool("update", false, "write the canonical forms instead of comparing them")
@@ -70,67 +72,15 @@ const (
 )
 
 func TestBadMessagesAreNamed(t *testing.T) {
-	edit := func(eventType, old, with string) func(*testing.T) []byte {
-		return func(t *testing.T) []byte {
-			text := string(example(t, eventType))
-			require.Contains(t, text, old)
-			return []byte(strings.Replace(text, old, with, 1))
-		}
-	}
-	raw := func(text string) func(*testing.T) []byte {
-		return func(*testing.T) []byte { return []byte(text) }
-	}
-	deep := strings.Repeat("[", 40) + strings.Repeat("]", 40)
-	for name, c := range map[string]struct {
-		message func(*testing.T) []byte
-		code    Code
-		path    string
-	}{
-		"empty":                {raw(""), MalformedJSON, ""},
-		"truncated":            {raw(`{"event_id":"x"`), MalformedJSON, ""},
-		"trailing bytes":       {edit(created, "\n}\n", "\n} 1"), MalformedJSON, ""},
-		"byte order mark":      {raw("\xef\xbb\xbf{}"), MalformedJSON, ""},
-		"null":                 {raw("null"), NotObject, ""},
-		"array":                {raw("[]"), NotObject, ""},
-		"duplicate key":        {edit(created, `"order_id": "order_987654321",`, `"order_id": "a", "order_id": "b",`), DuplicateKey, "/data/order_id"},
-		"missing event_id":     {edit(created, `"event_id"`, `"id"`), MissingField, "/event_id"},
-		"other case":           {edit(created, `"customer_id"`, `"customerId"`), MissingField, "/data/customer_id"},
-		"null required":        {edit(created, `"cust_123456789"`, `null`), MissingField, "/data/customer_id"},
-		"invalid UTF-8":        {edit(created, "Anytown", "Any\xfftown"), InvalidUTF8, ""},
-		"lone surrogate":       {edit(created, "Anytown", `\ud800`), InvalidUTF8, "/data/shipping_address/city"},
-		"NUL":                  {edit(created, "Anytown", `\u0000`), ControlChar, ""},
-		"NaN":                  {edit(created, `"quantity": 2`, `"quantity": NaN`), InvalidNumber, "/data/items/0/quantity"},
-		"nil UUID":             {edit(created, "550e8400-e29b-41d4-a716-446655440015", "00000000-0000-0000-0000-000000000000"), InvalidEventID, "/event_id"},
-		"loose time":           {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T1:00:00Z"), InvalidTimestamp, "/timestamp"},
-		"comma in a time":      {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T12:00:00,5Z"), InvalidTimestamp, "/timestamp"},
-		"huge number":          {edit(created, `"quantity": 2`, `"quantity": 1e999`), InvalidNumber, "/data/items/0/quantity"},
-		"fraction":             {edit(created, `"quantity": 2`, `"quantity": 1.5`), InvalidNumber, "/data/items/0/quantity"},
-		"over 2^53":            {edit(created, `"quantity": 2`, `"quantity": 9007199254740993`), OutOfRange, "/data/items/0/quantity"},
-		"zero quantity":        {edit(created, `"quantity": 2`, `"quantity": 0`), InvalidValue, "/data/items/0/quantity"},
-		"string for number":    {edit(created, `"quantity": 2`, `"quantity": "2"`), WrongType, "/data/items/0/quantity"},
-		"object for list":      {edit(created, `"items": [`, `"items": {}, "other": [`), WrongType, "/data/items"},
-		"number for price":     {edit(created, `"47.98"`, `47.98`), WrongType, "/data/total_amount"},
-		"three decimals":       {edit(created, `"47.98"`, `"47.981"`), InvalidMoney, "/data/total_amount"},
-		"negative price":       {edit(created, `"47.98"`, `"-47.98"`), InvalidMoney, "/data/total_amount"},
-		"too deep":             {edit(created, `"status"`, `"deep":`+deep+`,"status"`), TooDeep, ""},
-		"too large":            {edit(created, "Anytown", strings.Repeat("x", MaxSize)), TooLarge, ""},
-		"too many keys":        {edit(created, `"status"`, strings.Repeat(`"k":[{"a":1}],`, 1)+`"many":[`+strings.TrimSuffix(strings.Repeat(`{"a":1},`, 10_001), ",")+`],"status"`), TooLarge, ""},
-		"no UUID":              {edit(created, "550e8400-e29b-41d4-a716-446655440015", "42"), InvalidEventID, "/event_id"},
-		"two versions":         {edit(created, `"event_version": "1.0"`, `"event_version": "1.0", "version": "1.1"`), VersionConflict, "/version"},
-		"major 2":              {edit(created, `"event_version": "1.0"`, `"event_version": "2.0"`), UnsupportedVersion, "/event_version"},
-		"unknown type":         {edit(created, `"order.created"`, `"order.exploded"`), UnknownType, "/event_type"},
-		"wrong publisher":      {edit(created, "order-management-service", "payment-service"), WrongPublisher, "/source_service"},
-		"no zone":              {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T12:00:00"), InvalidTimestamp, "/timestamp"},
-		"another zone":         {edit(created, "2024-01-15T12:00:00Z", "2024-01-15T12:00:00+02:00"), InvalidTimestamp, "/timestamp"},
-		"available wrong":      {edit(updated, "145", "144"), InvalidValue, "/data/available_quantity"},
-		"attributes no object": {edit("product.created", `"attributes": {`, `"attributes": [], "other": {`), WrongType, "/data/attributes"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := Platform().Decode(c.message(t))
+	list, err := badmessages.All("testdata")
+	require.NoError(t, err)
+	for _, m := range list {
+		t.Run(m.Name, func(t *testing.T) {
+			_, err := Platform().Decode(m.Raw)
 			var bad *Invalid
 			require.ErrorAs(t, err, &bad)
-			require.Equal(t, c.code, bad.Problems[0].Code, "%s", err)
-			require.Equal(t, c.path, bad.Problems[0].Path)
+			require.Equal(t, m.Code, string(bad.Problems[0].Code), "%s", err)
+			require.Equal(t, m.Path, bad.Problems[0].Path)
 			require.NotEmpty(t, bad.Problems[0].Detail)
 		})
 	}
@@ -145,15 +95,28 @@ func TestEveryProblemIsReportedTogether(t *testing.T) {
 }
 
 func TestAcceptedMessages(t *testing.T) {
+	text := string(example(t, created))
+	extra := func(value string) []string { return []string{`"status"`, `"extra":` + value + `,"status"`} }
+	keys := strings.TrimSuffix(strings.Repeat(`{"a":1},`, maxKeys-strings.Count(text, `":`)-1), ",")
 	for name, replace := range map[string][]string{
-		"total differs from its lines": {`"47.98"`, `"99.99"`},
-		"minor version not yet known":  {`"event_version": "1.0"`, `"event_version": "1.7"`},
-		"+00:00 is UTC":                {"2024-01-15T12:00:00Z", "2024-01-15T12:00:00+00:00"},
-		"one decimal":                  {`"47.98"`, `"47.9"`},
-		"no decimals":                  {`"47.98"`, `"47"`},
+		"total differs from its lines":  {`"47.98"`, `"99.99"`},
+		"minor version not yet known":   {`"event_version": "1.0"`, `"event_version": "1.7"`},
+		"+00:00 is UTC":                 {"2024-01-15T12:00:00Z", "2024-01-15T12:00:00+00:00"},
+		"one decimal":                   {`"47.98"`, `"47.9"`},
+		"no decimals":                   {`"47.98"`, `"47"`},
+		"correlation without a prefix":  {"order_550e8400-e29b-41d4-a716-446655440016", "550e8400-e29b-41d4-a716-446655440016"},
+		"unknown fields":                extra(`{"a":[1,null,1e999]}`),
+		"a pair of surrogates":          {"Anytown", `\ud83d\ude00`},
+		"a backslash before u0000":      {"Anytown", `\\u0000`},
+		"as deep as allowed":            extra(strings.Repeat("[", 30) + strings.Repeat("]", 30)),
+		"as many keys as allowed":       extra("[" + keys + "]"),
+		"as large as allowed":           {"Anytown", strings.Repeat("x", MaxSize-len(text)+len("Anytown"))},
+		"a clock ahead by days":         {"2024-01-15T12:00:00Z", "2094-01-15T12:00:00Z"},
+		"a value that is not yet known": {`"status": "pending"`, `"status": "dreaming"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Platform().Decode([]byte(strings.Replace(string(example(t, created)), replace[0], replace[1], 1)))
+			require.Contains(t, text, replace[0])
+			_, err := Platform().Decode([]byte(strings.Replace(text, replace[0], replace[1], 1)))
 			require.NoError(t, err)
 		})
 	}
@@ -229,6 +192,11 @@ func FuzzDecode(f *testing.F) {
 	catalogue := Platform()
 	for _, d := range catalogue.All() {
 		f.Add(example(f, d.Contract.Type))
+	}
+	bad, err := badmessages.All("testdata")
+	require.NoError(f, err)
+	for _, m := range bad {
+		f.Add(m.Raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, err := catalogue.Decode(raw)

@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	handled       *prometheus.CounterVec
 	invalid       *prometheus.CounterVec
+	skewed        *prometheus.CounterVec
 	retries       *prometheus.CounterVec
 	probes        *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
@@ -18,13 +19,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		handled:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_handled_total", Help: "Deliveries by what became of them."}, []string{"service", "event_type", "outcome"}),
 		invalid:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_invalid_total", Help: "Messages turned away before their handler."}, []string{"service", "code"}),
+		skewed:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_skewed_total", Help: "Events whose timestamp is more than a day from this clock; they are handled as any other."}, []string{"service", "event_type"}),
 		retries:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_retries_total", Help: "Immediate retries."}, []string{"service"}),
 		probes:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_circuit_probes_total", Help: "Events tried while the circuit is open."}, []string{"service"}),
 		latency:       prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "viscount_event_latency_seconds", Help: "From an event's creation to its effects' commit.", Buckets: buckets}, []string{"service", "event_type"}),
 		handleSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "viscount_handle_seconds", Help: "One delivery, its retries included.", Buckets: buckets}, []string{"service", "event_type"}),
 	}
 	if r != nil {
-		r.MustRegister(m.handled, m.invalid, m.retries, m.probes, m.latency, m.handleSeconds)
+		r.MustRegister(m.handled, m.invalid, m.skewed, m.retries, m.probes, m.latency, m.handleSeconds)
 	}
 	return m
 }

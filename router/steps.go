@@ -105,6 +105,9 @@ func (s *Service) decode(next message.HandlerFunc) message.HandlerFunc {
 			return nil, &refusal{code: CodeTopicMismatch, detail: "a " + event.Envelope.EventType + " belongs on " + topic + ", not on " + d.topic}
 		}
 		d.event = event
+		if age := s.store.Now().Sub(event.Envelope.Timestamp); age.Abs() > events.Day && d.parked == nil {
+			s.metrics.skewed.WithLabelValues(s.Name(), event.Envelope.EventType).Inc()
+		}
 		if d.sequence == 0 {
 			e := event.Envelope
 			d.foreign = &store.Foreign{EventType: e.EventType, Key: event.Key, CorrelationID: e.CorrelationID, CausationID: d.causation, Source: e.SourceService, OccurredAt: e.Timestamp}
