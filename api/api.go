@@ -78,6 +78,7 @@ type Server struct {
 	tracer   trace.Tracer
 
 	transport *http.Transport // to the peers
+	site      func() (map[string][]byte, error)
 
 	mu      sync.Mutex
 	running map[string]bool // idempotency keys whose first request still runs
@@ -102,6 +103,7 @@ func New(o Options) *Server {
 		s.services[service.Name()] = service
 	}
 	s.transport = newPeerTransport()
+	s.site = sync.OnceValues(s.renderSite)
 	for _, p := range o.Peers {
 		s.peers[p.Service] = &peer{Peer: p, transport: s.transport}
 	}

@@ -381,3 +381,15 @@ func TestProbesMetricsAndContracts(t *testing.T) {
 	require.Equal(t, string(committed), p.want(200, "GET", "/contracts/order.created/schema", "").raw)
 	require.Contains(t, p.want(200, "GET", "/contracts/order.created", "").raw, `"path":"shipping_address.street","type":"a string","personal":true`)
 }
+
+func TestTheCatalogueForPeopleIsServed(t *testing.T) {
+	p := start(t)
+	p.url = strings.TrimSuffix(p.url, "/api/v1")
+	index := p.want(200, "GET", "/contracts", "") // sent on to /contracts/
+	require.Contains(t, index.raw, `href="events/order.created.html"`)
+	require.Contains(t, index.header.Get("Content-Type"), "text/html")
+	require.Contains(t, index.header.Get("Content-Security-Policy"), "default-src 'none'")
+	require.Contains(t, p.want(200, "GET", "/contracts/events/order.created.html", "").raw, "shipping_address.street")
+	require.Contains(t, p.want(200, "GET", "/contracts/style.css", "").header.Get("Content-Type"), "text/css")
+	p.want(404, "GET", "/contracts/events/order.exploded.html", "")
+}

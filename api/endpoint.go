@@ -69,6 +69,7 @@ func (s *Server) routes() {
 	if s.Metrics != nil {
 		s.engine.GET("/metrics", gin.WrapH(s.Metrics))
 	}
+	s.engine.GET("/contracts/*page", s.sitePage)
 	v1 := s.engine.Group("/api/v1")
 	for _, e := range s.endpoints() {
 		v1.Handle(e.method, e.path, e.handle)

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"github.com/first-viscount/viscount/contracts"
@@ -20,16 +17,7 @@ func newGenerateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, f := range files {
-				path := filepath.Join(dir, filepath.FromSlash(f.Path))
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					return err
-				}
-				if err := os.WriteFile(path, f.Content, 0o644); err != nil {
-					return err
-				}
-			}
-			return nil
+			return writeFiles(dir, files)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "the checkout to write to")

@@ -1,0 +1,127 @@
+package site
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/first-viscount/viscount/contracts"
+	"github.com/first-viscount/viscount/events"
+)
+
+// event is a contract as its page shows it.
+type event struct {
+	*contracts.Notes
+	Purpose  string
+	Service  string   // the publisher without -service
+	Keys     string   // "order_id, else reservation_id"
+	Before   []string // events that follow this one
+	Fields   []field
+	Examples []example
+	Changes  []release
+	Legacy   string // its name in the old dialect
+}
+
+type field struct {
+	Path, Kind, Doc string
+	Notes           []string
+	Words           []string // a vocabulary
+	Deprecated      string
+}
+
+type example struct{ Title, Text string }
+
+// Notes on a field.
+const (
+	noteOptional = "optional"
+	noteKey      = "key"
+	notePersonal = "personal data"
+)
+
+func describe(c *events.Catalogue) (all []*event, err error) {
+	for _, d := range c.All() {
+		notes := contracts.NotesOf(d.Contract)
+		e := &event{
+			Notes: notes, Purpose: d.Contract.Purpose, Service: strings.TrimSuffix(notes.Publisher, "-service"),
+			Keys: strings.Join(notes.Key, ", else "), Fields: fieldsOf(d), Legacy: events.LegacyName(notes.Type),
+		}
+		if e.Examples, err = examplesOf(c, notes.Type); err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	for _, e := range all {
+		for _, other := range all {
+			if slices.Contains(other.Follows, e.Type) {
+				e.Before = append(e.Before, other.Type)
+			}
+		}
+	}
+	return all, nil
+}
+
+func fieldsOf(d *events.Definition) (all []field) {
+	keys := strings.Split(d.Contract.Key, "|")
+	d.Shape.Walk(func(path string, m *events.Member) {
+		f := field{Path: strings.NewReplacer("/*/", "[].", "/", ".").Replace(path), Kind: kindOf(m), Doc: m.Doc, Words: m.Vocabulary}
+		if slices.Contains(keys, path) {
+			f.Notes = append(f.Notes, noteKey)
+		}
+		if m.Optional {
+			f.Notes = append(f.Notes, noteOptional)
+		}
+		if m.Personal {
+			f.Notes = append(f.Notes, notePersonal)
+		}
+		if m.Deprecated.Deprecated() {
+			f.Deprecated = fmt.Sprintf("deprecated since %s, goes after %s; use %s", m.Deprecated.Since, m.Deprecated.Sunset, m.Deprecated.Use)
+		}
+		all = append(all, f)
+	})
+	return all
+}
+
+// kindOf is a field's type with its rule, in words.
+func kindOf(m *events.Member) string {
+	switch m.Kind {
+	case events.KindString:
+		return map[events.Rule]string{events.RuleID: "identifier", events.RuleCurrency: "currency code", events.RuleText: "text"}[m.Rule] + map[bool]string{true: "text"}[m.Rule == ""]
+	case events.KindInteger:
+		return "integer" + map[events.Rule]string{events.RulePositive: " ≥ 1", events.RuleNotNegative: " ≥ 0"}[m.Rule]
+	case events.KindBool:
+		return "true or false"
+	case events.KindMoney:
+		return "money"
+	case events.KindTime:
+		return "time"
+	case events.KindObject:
+		return "object"
+	case events.KindList:
+		return "list"
+	}
+	if m.Rule == events.RuleObject {
+		return "any object"
+	}
+	return "any value"
+}
+
+// examplesOf are the canonical form of each example and, where it came in the old dialect, that too.
+func examplesOf(c *events.Catalogue, eventType string) (all []example, err error) {
+	for _, raw := range events.Examples(eventType) {
+		d, err := c.Decode(raw)
+		if err != nil {
+			return nil, fmt.Errorf("the example of %s: %w", eventType, err)
+		}
+		var canonical bytes.Buffer
+		if err := json.Indent(&canonical, d.Raw, "", "  "); err != nil {
+			return nil, err
+		}
+		all = append(all, example{"Example", canonical.String()})
+		if d.Legacy {
+			all = append(all, example{"In the old dialect, accepted and rewritten", strings.TrimSpace(string(raw))})
+		}
+	}
+	return all, nil
+}
