@@ -114,7 +114,7 @@ func (s *Service) runJob(ctx context.Context, row store.JobRow) {
 func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) {
 	job, known := s.jobs[row.Kind]
 	if !known {
-		return store.Permanent(fmt.Errorf("no job named %q in consumer %s: it was enqueued by another version", row.Kind, s.Name()))
+		return unknownJob(row.Kind, s.Name())
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.AttemptTimeout)
 	defer cancel()
@@ -130,6 +130,10 @@ func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) 
 		}
 		return job.inside(ctx, tx, row.Payload, result)
 	})
+}
+
+func unknownJob(kind, consumer string) error {
+	return store.Permanent(fmt.Errorf("no job named %q in consumer %s: it was enqueued by another version", kind, consumer))
 }
 
 // askOutside asks until the attempt's deadline, and a little longer. Whoever ignores that is given up: its answer is dropped.
@@ -175,7 +179,7 @@ func (s *Service) failJob(ctx context.Context, tx *store.Tx, row store.JobRow, c
 	delay, again := s.nextJobAttempt(row.Attempts, cause)
 	if v.final || !again {
 		s.log.ErrorContext(ctx, "job failed for good", "job", row.Kind, "key", row.Key, "code", v.code, "detail", v.detail, "attempts", row.Attempts)
-		return tx.BuryJob(ctx, row, v.code, v.detail)
+		return tx.BuryJob(ctx, row, v.code, v.detail, fingerprint(s.Name(), row.Kind, v.code, v.detail))
 	}
 	s.log.WarnContext(ctx, "job failed; trying again", "job", row.Kind, "key", row.Key, "code", v.code, "detail", v.detail, "attempts", row.Attempts, "in", delay)
 	return tx.RetryJob(ctx, row, tx.Now().Add(delay), v.code, v.detail)

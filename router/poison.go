@@ -106,7 +106,8 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 	}
 	p := s.failedForm(d, msg)
 	now := tx.Now()
-	p.Code, p.Detail, p.Refused, p.Attempts = v.code, v.detail, v.refused, d.attempts
+	p.Code, p.Detail, p.Attempts = v.code, v.detail, d.attempts
+	p.Refused = v.refused && d.parked == nil // a parked event stands in the inbox
 	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
 	if p.FailedLast = &now; p.FailedFirst == nil {
 		p.FailedFirst = &now
@@ -115,10 +116,11 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 	if due, again := s.nextAttempt(d, v, cause, now); again {
 		p.State, d.outcome, p.Due = store.Retrying, outcomeRetrying, &due
 	}
+	p.Held = !v.refused && s.policy == Hold
 	if v.refused {
 		tx.Count("invalid", 1)
+		tx.OnCommit(func() { s.wakeKey(p.Key) }) // a parked one may have held it
 	} else {
-		p.Held = s.policy == Hold
 		if d.parked == nil {
 			_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: p.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
 			if err != nil {

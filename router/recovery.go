@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/first-viscount/viscount/store"
@@ -267,10 +266,7 @@ func (s *Service) reenter(ctx context.Context, p store.Parked) error {
 }
 
 func (s *Service) reenterAs(ctx context.Context, p store.Parked, adapt func(*delivery)) error {
-	msg := message.NewMessage(p.EventID.String(), p.Payload)
-	for name, value := range p.Metadata {
-		msg.Metadata.Set(name, value)
-	}
+	msg := messageOf(ctx, p)
 	d := s.newDelivery(p.Topic, msg, &p)
 	adapt(d)
 	msg.SetContext(withDelivery(ctx, d))

@@ -97,11 +97,12 @@ type Job struct {
 	Handler string
 	outside func(ctx context.Context, payload []byte) (any, error) // nil for a job that only writes
 	inside  func(ctx context.Context, tx *store.Tx, payload []byte, result any) error
+	mask    func(payload []byte) (masked []byte, paths []string, err error)
 }
 
 // Do runs a job inside one transaction.
 func Do[P any](kind string, run func(ctx context.Context, tx *store.Tx, payload P) error) Job {
-	return Job{Kind: kind, Handler: nameOf(run), inside: func(ctx context.Context, tx *store.Tx, raw []byte, _ any) error {
+	return Job{Kind: kind, Handler: nameOf(run), mask: events.MaskAs[P], inside: func(ctx context.Context, tx *store.Tx, raw []byte, _ any) error {
 		payload, err := unpack[P](raw)
 		if err != nil {
 			return err
@@ -114,7 +115,7 @@ func Do[P any](kind string, run func(ctx context.Context, tx *store.Tx, payload 
 // idempotency key in its payload; inside records the answer in one.
 func Call[P, R any](kind string, outside func(ctx context.Context, payload P) (R, error), inside func(ctx context.Context, tx *store.Tx, payload P, result R) error) Job {
 	return Job{
-		Kind: kind, Handler: nameOf(outside),
+		Kind: kind, Handler: nameOf(outside), mask: events.MaskAs[P],
 		outside: func(ctx context.Context, raw []byte) (any, error) {
 			payload, err := unpack[P](raw)
 			if err != nil {

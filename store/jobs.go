@@ -74,8 +74,7 @@ type JobRow struct {
 // lease's end, so that the job of a runner that died comes due again.
 func (s *Store) Lease(ctx context.Context, limit int, hold time.Duration) (jobs []JobRow, err error) {
 	err = s.Do(ctx, func(ctx context.Context, tx *Tx) (err error) {
-		jobs, err = All(ctx, tx, scanJob, `SELECT id, kind, name, key, due, attempts, correlation, causation, traceparent, tracestate, payload
-			FROM jobs WHERE state = $1 AND due <= $2 ORDER BY due, id LIMIT $3`+s.dialect.skipLocked, jobReady, micros(tx.now), limit)
+		jobs, err = All(ctx, tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE state = $1 AND due <= $2 ORDER BY due, id LIMIT $3"+s.dialect.skipLocked, jobReady, micros(tx.now), limit)
 		if err != nil {
 			return err
 		}
@@ -99,6 +98,8 @@ func (s *Store) freeLeases(ctx context.Context) error {
 	})
 }
 
+const jobColumns = "id, kind, name, key, due, attempts, correlation, causation, traceparent, tracestate, payload"
+
 func scanJob(s Scanner) (j JobRow, err error) {
 	var due int64
 	err = s.Scan(&j.ID, &j.Kind, &j.Name, &j.Key, &due, &j.Attempts, &j.Origin.CorrelationID, &j.Origin.CausationID, &j.TraceParent, &j.TraceState, &j.Payload)
@@ -113,8 +114,8 @@ func (t *Tx) FinishJob(ctx context.Context, j JobRow) error {
 
 // RetryJob plans the next attempt of a job that failed.
 func (t *Tx) RetryJob(ctx context.Context, j JobRow, due time.Time, code, detail string) error {
-	err := t.leased(ctx, "UPDATE jobs SET due = $3, lease = NULL, attempts = $4, code = $5, detail = $6 WHERE id = $1 AND lease = $2",
-		j.ID, j.lease, micros(due), j.Attempts, code, detail)
+	err := t.leased(ctx, "UPDATE jobs SET due = $3, lease = NULL, attempts = $4, code = $5, detail = $6, failed_first = COALESCE(failed_first, $7), failed_last = $7 WHERE id = $1 AND lease = $2",
+		j.ID, j.lease, micros(due), j.Attempts, code, detail, micros(t.now))
 	if err == nil && (t.jobsDue.IsZero() || due.Before(t.jobsDue)) {
 		t.jobsDue = due
 	}
@@ -122,9 +123,9 @@ func (t *Tx) RetryJob(ctx context.Context, j JobRow, due time.Time, code, detail
 }
 
 // BuryJob makes a job whose retries are spent a dead letter.
-func (t *Tx) BuryJob(ctx context.Context, j JobRow, code, detail string) error {
-	return t.leased(ctx, "UPDATE jobs SET state = $3, lease = NULL, attempts = $4, code = $5, detail = $6 WHERE id = $1 AND lease = $2",
-		j.ID, j.lease, jobDead, j.Attempts, code, detail)
+func (t *Tx) BuryJob(ctx context.Context, j JobRow, code, detail, fingerprint string) error {
+	return t.leased(ctx, `UPDATE jobs SET state = $3, lease = NULL, attempts = $4, code = $5, detail = $6, fingerprint = $7, failed_first = COALESCE(failed_first, $8), failed_last = $8
+		WHERE id = $1 AND lease = $2`, j.ID, j.lease, jobDead, j.Attempts, code, detail, fingerprint, micros(t.now))
 }
 
 func (t *Tx) leased(ctx context.Context, query string, args ...any) error {

@@ -54,9 +54,8 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 	if p.EventID != uuid.Nil {
 		id = idBytes(p.EventID)
 	}
-	t.store.parkedRows.Add(1) // at once, so that later members of this group look; a rollback leaves it too high, never too low
-	if t.parked != nil {
-		t.parked[p.Key] = true
+	if !p.Refused {
+		t.noteParked(p.Key)
 	}
 	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
 		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata, source_partition, source_offset, failed_first, failed_last)
@@ -66,6 +65,35 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 		MicrosOf(p.FailedFirst), MicrosOf(p.FailedLast))
 	if err != nil {
 		return fmt.Errorf("parking %s: %w", p.EventType, err)
+	}
+	return nil
+}
+
+// noteParked lets later members of this group look for parked events of the key. A rollback leaves the count too high, never
+// too low.
+func (t *Tx) noteParked(key string) {
+	t.store.parkedRows.Add(1)
+	if t.parked != nil {
+		t.parked[key] = true
+	}
+}
+
+// Admit makes a dead letter that was turned away an event like others, which stands in the inbox: what it is now known to be
+// is in p.
+func (t *Tx) Admit(ctx context.Context, p Parked) error {
+	t.noteParked(p.Key)
+	_, err := t.Exec(ctx, "UPDATE parked SET refused = 0, event_id = $1, event_type = $2, key = $3, correlation = $4, causation = $5, occurred_at = $6 WHERE id = $7",
+		idBytes(p.EventID), p.EventType, p.Key, p.CorrelationID, p.CausationID, micros(p.OccurredAt), p.ID)
+	if err != nil {
+		return fmt.Errorf("admitting %s: %w", p.EventType, err)
+	}
+	return nil
+}
+
+// Dismiss removes a dead letter that was turned away: it stands in no inbox and held nothing.
+func (t *Tx) Dismiss(ctx context.Context, id int64) error {
+	if _, err := t.Exec(ctx, "DELETE FROM parked WHERE id = $1 AND refused = 1", id); err != nil {
+		return fmt.Errorf("removing dead letter %d: %w", id, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -59,4 +60,20 @@ func (s *Store) NewID() uuid.UUID { return s.newUUID() }
 func (t *Tx) Audit(ctx context.Context, actor, action, target, detail string) error {
 	_, err := t.Exec(ctx, "INSERT INTO audit (at, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5)", micros(t.now), actor, action, target, detail)
 	return err
+}
+
+// Audited is what a person did.
+type Audited struct {
+	At                            time.Time
+	Actor, Action, Target, Detail string
+}
+
+// AuditOf reads what was done to a target, in order.
+func AuditOf(ctx context.Context, r Reader, target string) ([]Audited, error) {
+	return All(ctx, r, func(s Scanner) (a Audited, err error) {
+		var at int64
+		err = s.Scan(&at, &a.Actor, &a.Action, &a.Target, &a.Detail)
+		a.At = Time(at)
+		return a, err
+	}, "SELECT at, actor, action, target, detail FROM audit WHERE target = $1 ORDER BY id LIMIT 100", target)
 }

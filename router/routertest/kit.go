@@ -98,6 +98,12 @@ func (k *Kit) must(err error, doing string) {
 // Now is the kit's time, which every handler sees.
 func (k *Kit) Now() time.Time { return k.now }
 
+// Service is the service under test: what an operator does with its dead letters (Requeue, TryOut, Discard, Release).
+func (k *Kit) Service() *router.Service { return k.service }
+
+// Settle runs what is due now: what an operator's action set free.
+func (k *Kit) Settle() { k.t.Helper(); k.quiet() }
+
 // Do runs a command in a transaction, as the API does.
 func (k *Kit) Do(fn func(ctx context.Context, tx *store.Tx) error) {
 	k.t.Helper()
