@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -25,6 +26,7 @@ func (l *loader) check() {
 	}
 	l.checkServices()
 	l.checkHTTP()
+	l.checkTokens()
 	l.checkPeers()
 	l.checkTransport()
 	l.checkPostgres()
@@ -136,6 +138,18 @@ func (l *loader) checkHTTP() {
 	h := l.config.HTTP
 	if h.Listen != "" && l.checkAddress("http.listen", h.Listen) && h.Auth.None() && !loopback(h.Listen) {
 		l.wrong("http.listen", h.Listen, "is outside loopback, and http.auth is none", "set http.auth.tokens_file, or listen on 127.0.0.1")
+	}
+}
+
+// checkTokens reports what is wrong inside the file of tokens, if it can be read.
+func (l *loader) checkTokens() {
+	file := l.config.HTTP.Auth.TokensFile
+	if info, err := os.Stat(file); err != nil || info.IsDir() {
+		return // none is set, or checkField has reported it
+	}
+	var problems *Problems
+	if _, err := ReadTokens(file); errors.As(err, &problems) {
+		l.problems.List = append(l.problems.List, problems.List...)
 	}
 }
 

@@ -137,7 +137,7 @@ store:
   outbox_retention: 48h
 http:
   listen: 0.0.0.0:8080
-  auth: { tokens_file: testdata/secret }
+  auth: { tokens_file: testdata/tokens.yaml }
   peers: { orders: "http://orders:8080", catalog: ["http://catalog-1:8080", "http://catalog-2:8080"] }
 `)
 	loaded, err := config.Load(config.Source{File: file, Services: services()})
@@ -151,7 +151,7 @@ http:
 	require.Equal(t, "from-a-file", c.Transport.Kafka.SASL.Password)
 	require.Equal(t, "from-a-file", c.Store.Postgres.Password)
 	require.Equal(t, 48*time.Hour, c.Store.OutboxRetention)
-	require.Equal(t, config.Auth{TokensFile: "testdata/secret"}, c.HTTP.Auth)
+	require.Equal(t, config.Auth{TokensFile: "testdata/tokens.yaml"}, c.HTTP.Auth)
 	want := map[string][]string{"orders": {"http://orders:8080"}, "catalog": {"http://catalog-1:8080", "http://catalog-2:8080"}}
 	require.Equal(t, want, c.HTTP.Peers)
 
@@ -162,7 +162,7 @@ http:
 }
 
 func TestAWordTakesAGroupBack(t *testing.T) {
-	file := write(t, "http: { auth: { tokens_file: testdata/secret } }\n")
+	file := write(t, "http: { auth: { tokens_file: testdata/tokens.yaml } }\n")
 	loaded, err := config.Load(config.Source{File: file, Env: []string{"VISCOUNT_HTTP_AUTH=none"}})
 	require.NoError(t, err)
 	require.True(t, loaded.Config.HTTP.Auth.None())
