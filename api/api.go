@@ -60,12 +60,15 @@ type Options struct {
 	Catalogue *events.Catalogue
 	MaxBody   int64
 	Metrics   http.Handler
+	Debug     http.Handler // of /debug/pprof; nil for none
 	Logger    *slog.Logger
 	Tracers   trace.TracerProvider
 	Degraded  func() []string // what works less well than it should; nil for nothing
 	// Lag is what the transport has for the consumers of this process, by consumer and topic; nil for nothing.
 	Lag      func() map[string]map[string]store.Backlog
 	Draining func() bool // the process is stopping; nil for never
+	// Callers knows who a token is of; nil if the API asks nobody for one.
+	Callers func(token string) (Caller, bool)
 }
 
 // Server answers the platform's HTTP.

@@ -132,7 +132,7 @@ func (s *Server) scope(c *gin.Context) (string, bool) {
 	if key == "" || c.Request.Method != http.MethodPost {
 		return "", false
 	}
-	return c.Request.Method + " " + c.Request.URL.Path + " " + c.GetHeader("Authorization") + " " + key, true
+	return c.Request.Method + " " + c.Request.URL.Path + " " + s.identity(c) + " " + key, true
 }
 
 func (s *Server) begin(scope string) bool {

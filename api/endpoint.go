@@ -9,8 +9,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-// Role is what a caller may do (interfaces.md, "Names outside"). Each of operator and admin includes those before it, but
-// publisher, who may do nothing else than publish.
+// Role is what a caller may do (interfaces.md, "Names outside"). An operator is a viewer too, an admin both; a publisher does
+// nothing else than publish.
 type Role string
 
 // The roles of the API.
@@ -67,12 +67,15 @@ func (s *Server) routes() {
 	s.engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "alive"}) })
 	s.engine.GET("/readyz", s.ready)
 	if s.Metrics != nil {
-		s.engine.GET("/metrics", gin.WrapH(s.Metrics))
+		s.engine.GET("/metrics", s.allowed(Viewer), gin.WrapH(s.Metrics))
+	}
+	if s.Debug != nil {
+		s.engine.GET("/debug/pprof/*profile", s.allowed(Admin), gin.WrapH(s.Debug))
 	}
 	s.engine.GET("/contracts/*page", s.sitePage)
 	v1 := s.engine.Group("/api/v1")
 	for _, e := range s.endpoints() {
-		v1.Handle(e.method, e.path, e.handle)
+		v1.Handle(e.method, e.path, s.allowed(e.role), e.handle)
 	}
 }
 

@@ -82,6 +82,10 @@ func (s *Server) publish(c *gin.Context) {
 		problem(c, http.StatusUnprocessableEntity, string(entries[0].Code), "nothing was accepted: "+entries[0].Detail, entries...)
 		return
 	}
+	if entries = s.foreignEvents(c, batch); len(entries) > 0 {
+		problem(c, http.StatusForbidden, string(events.WrongPublisher), "nothing was accepted: "+entries[0].Detail, entries...)
+		return
+	}
 	if away, some := s.notHere(batch); some && forwarded(c) {
 		s.elsewhere(c, away)
 		return

@@ -160,7 +160,7 @@ func (s *Server) setPaused(pause bool) action {
 		if pause {
 			act = service.Pause
 		}
-		if err := act(context.WithoutCancel(c.Request.Context()), "operator", body.Reason); err != nil {
+		if err := act(context.WithoutCancel(c.Request.Context()), s.callerOf(c).Name, body.Reason); err != nil {
 			s.refuse(c, err)
 			return
 		}

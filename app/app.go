@@ -51,6 +51,7 @@ type App struct {
 	services  []*router.Service
 	transport driver.Transport
 	watch     *watch
+	callers   *callers // nil without authentication
 	router    *router.Router
 	api       *api.Server
 	server    *http.Server
@@ -63,9 +64,6 @@ type App struct {
 
 // Start opens everything and returns when the process is ready: every subscription stands and HTTP is served.
 func Start(ctx context.Context, o Options) (_ *App, err error) {
-	if err := supported(o.Config); err != nil {
-		return nil, err
-	}
 	a := &App{options: o, log: o.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
 	if a.log == nil {
 		a.log = slog.Default()
@@ -286,13 +284,23 @@ func (a *App) serve(platform api.Platform) error {
 	if err != nil {
 		return err
 	}
-	a.api = api.New(api.Options{
+	if a.callers, err = openCallers(c.HTTP.Auth.TokensFile, a.log); err != nil {
+		return err
+	}
+	options := api.Options{
 		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
 		Degraded: a.degraded, Lag: a.lag,
-	})
+	}
+	if a.callers != nil {
+		options.Callers = a.callers.find
+	}
+	if c.Debug.Pprof {
+		options.Debug = profiles()
+	}
+	a.api = api.New(options)
 	a.server = &http.Server{
-		Handler: withPprof(a.api, c.Debug.Pprof), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: a.api, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	go func() {

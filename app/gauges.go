@@ -75,15 +75,11 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// withPprof adds the profiles of the running process, when the configuration asks for them.
-func withPprof(next http.Handler, on bool) http.Handler {
-	if !on {
-		return next
-	}
+// profiles serve what the process does with its time and memory.
+func profiles() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.Handle("/", next)
 	return mux
 }

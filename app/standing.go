@@ -84,6 +84,9 @@ func (a *App) degraded() []string {
 			lines = append(lines, fmt.Sprintf("%s: the circuit is open since %s, one event a second is tried: %s", s.Name(), since.Format(time.RFC3339), cause))
 		}
 	}
+	if err := a.callers.problem(); err != nil {
+		lines = append(lines, fmt.Sprintf("http.auth: the tokens that were read before stand: %v", err))
+	}
 	return lines
 }
 

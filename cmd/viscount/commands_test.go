@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -158,10 +160,39 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problem, "gochannel")
 
-	tokens := file(t, "tokens", "")
+	tokens := file(t, "tokens.yaml", "tokens: [{name: anna, role: boss, sha256: x}]")
 	_, problem, code = run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--config", file(t, "c.yaml", "http: { auth: { tokens_file: "+tokens+" } }"))
 	require.Equal(t, exitUsage, code, problem)
-	require.Contains(t, problem, "not in this version", "accepted and not obeyed would be worse")
+	require.Contains(t, problem, `tokens.yaml:1: role: "boss" is not a choice`)
+}
+
+func TestATokenIsMadeAndItsHashKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.yaml")
+	anna, problem, code := run(t, "", "token", "create", "anna", "--role", "operator", "--file", path)
+	require.Equal(t, 0, code, problem)
+	till, problem, code := run(t, "", "token", "create", "till", "--role", "publisher", "--source", "product-catalog-service", "--file", path)
+	require.Equal(t, 0, code, problem)
+	require.NotEqual(t, anna, till)
+	kept, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotContains(t, string(kept), strings.TrimSpace(anna))
+	tokens, err := config.ReadTokens(path)
+	require.NoError(t, err)
+	require.Len(t, tokens, 2)
+	sum := sha256.Sum256([]byte(strings.TrimSpace(anna)))
+	require.Equal(t, hex.EncodeToString(sum[:]), tokens[0].SHA256)
+	require.Equal(t, []string{"product-catalog-service"}, tokens[1].Sources)
+
+	out, _, code := run(t, "", "token", "create", "vic", "--role", "viewer")
+	require.Equal(t, 0, code)
+	require.Contains(t, out, `  - name: "vic"`)
+	for _, args := range [][]string{{"anna", "--role", "viewer", "--file", path}, {"x", "--role", "boss"}, {"x", "--role", "publisher"}} {
+		_, problem, code := run(t, "", append([]string{"token", "create"}, args...)...)
+		require.Equal(t, exitUsage, code, problem)
+	}
+	unchanged, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, kept, unchanged)
 }
 
 func TestPublishStatusTraceAndSimulate(t *testing.T) {

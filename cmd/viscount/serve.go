@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -67,11 +66,8 @@ func serve(ctx context.Context, c config.Config) error {
 		return &exitError{code: exitUsage, err: err}
 	}
 	err = app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, app.ErrNotSupported):
-		return &exitError{code: exitUsage, err: err}
+	if err != nil {
+		return no(err)
 	}
-	return no(err)
+	return nil
 }
