@@ -90,14 +90,6 @@ func (s *Server) callerOf(c *gin.Context) Caller {
 	return Caller{Name: nobody, Role: Admin}
 }
 
-// permits is allowed for what a part of an endpoint needs beyond its role.
-func (s *Server) permits(c *gin.Context, role Role) bool {
-	if s.Callers != nil {
-		s.allowed(role)(c)
-	}
-	return !c.IsAborted()
-}
-
 // identity tells callers apart without keeping what they send.
 func (s *Server) identity(c *gin.Context) string {
 	if s.Callers != nil {
