@@ -2,12 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/first-viscount/viscount/internal/failpoints"
 	"github.com/first-viscount/viscount/store"
 )
+
+// ErrConfiguration says that a process refuses its configuration.
+var ErrConfiguration = errors.New("the configuration is not usable")
 
 // readFailpoints lets VISCOUNT_FAILPOINTS break this process. The configuration refuses the variable unless debug.failpoints
 // is true.
@@ -17,11 +21,11 @@ func (a *App) readFailpoints() error {
 		return nil
 	}
 	if !a.options.Config.Debug.Failpoints {
-		return fmt.Errorf("%w: env VISCOUNT_FAILPOINTS: debug.failpoints is false; set it to true, or unset the variable", ErrNotSupported)
+		return fmt.Errorf("%w: env VISCOUNT_FAILPOINTS: debug.failpoints is false; set it to true, or unset the variable", ErrConfiguration)
 	}
 	set, err := failpoints.Parse(list)
 	if err != nil {
-		return fmt.Errorf("%w: env VISCOUNT_FAILPOINTS: %w", ErrNotSupported, err)
+		return fmt.Errorf("%w: env VISCOUNT_FAILPOINTS: %w", ErrConfiguration, err)
 	}
 	set.Register(a.registry)
 	a.options.Failpoint = set.Hit

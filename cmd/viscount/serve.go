@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -66,8 +67,11 @@ func serve(ctx context.Context, c config.Config) error {
 		return &exitError{code: exitUsage, err: err}
 	}
 	err = app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true})
-	if err != nil {
-		return no(err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, app.ErrConfiguration):
+		return &exitError{code: exitUsage, err: err}
 	}
-	return nil
+	return no(err)
 }
