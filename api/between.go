@@ -109,14 +109,20 @@ const (
 
 // outboxPage is a part of a service's outbox, in commit order.
 type outboxPage struct {
-	Rows []outboxRow `json:"rows"`
-	Last int64       `json:"last"` // with no position given: the newest row
+	Rows     []outboxRow `json:"rows"`
+	Last     int64       `json:"last"`     // with no position given: the newest row
+	Recorded int64       `json:"recorded"` // with topics but no position given: how many rows there are
 }
 
 type outboxRow struct {
 	ID            int64     `json:"id"`
 	OccurredAt    time.Time `json:"occurred_at"`
 	CorrelationID string    `json:"correlation_id"`
+	EventID       string    `json:"event_id"`
+	Topic         string    `json:"topic"`
+	Key           string    `json:"key"`
+	Sequence      int64     `json:"sequence,omitzero"`
+	CausationID   string    `json:"causation_id,omitzero"`
 	Payload       string    `json:"payload"` // a string, so that not one byte of it changes
 }
 
@@ -138,7 +144,9 @@ func (s *Server) outboxPage(c *gin.Context, st *store.Store) (page outboxPage, e
 	page.Rows = []outboxRow{}
 	if c.Query("after") == "" {
 		err = st.View(c.Request.Context(), func(ctx context.Context, r store.Reader) (err error) {
-			page.Last, err = store.LastRow(ctx, r)
+			if page.Last, err = store.LastRow(ctx, r); err == nil {
+				page.Recorded, err = store.CountRecorded(ctx, r, 0, c.QueryArray("topic")...)
+			}
 			return err
 		})
 		return page, err
@@ -176,7 +184,10 @@ func outboxAfter(ctx context.Context, st *store.Store, after int64, topics []str
 			if size += len(row.Payload); size > outboxBytes && len(found) > 0 {
 				break
 			}
-			found = append(found, outboxRow{ID: row.ID, OccurredAt: row.OccurredAt, CorrelationID: row.CorrelationID, Payload: string(row.Payload)})
+			found = append(found, outboxRow{
+				ID: row.ID, OccurredAt: row.OccurredAt, CorrelationID: row.CorrelationID, EventID: row.EventID.String(), Topic: row.Topic, Key: row.Key, Sequence: row.Sequence,
+				CausationID: row.CausationID, Payload: string(row.Payload),
+			})
 		}
 		return err
 	})

@@ -113,15 +113,11 @@ func (s *Server) streamFilter(c *gin.Context) (filter, error) {
 func (s *Server) streamStart(c *gin.Context, f filter) (map[string]int64, error) {
 	at := map[string]int64{}
 	if last := cmpOr(c.GetHeader("Last-Event-ID"), c.Query("last_event_id")); last != "" {
-		for part := range strings.SplitSeq(last, ".") {
-			name, text, ok := strings.Cut(part, ":")
-			id, err := strconv.ParseInt(text, 10, 64)
-			if !ok || err != nil {
-				return nil, store.Refuse(store.InvalidValue, "", "Last-Event-ID is none that this server gave out")
-			}
-			at[name] = id
+		given, err := positions(last)
+		if err != nil {
+			return nil, store.Refuse(store.InvalidValue, "", "Last-Event-ID is none that this server gave out")
 		}
-		return at, nil
+		return given, nil
 	}
 	switch from := strings.ToUpper(cmpOr(c.Query("from"), "NOW")); from {
 	case "BEGINNING":

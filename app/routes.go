@@ -103,7 +103,7 @@ func routes(s api.Platform) []router.Consumer {
 			router.On(s.Search.IndexCreated),
 			router.On(s.Search.IndexUpdated),
 			router.On(s.Search.Remove),
-		}},
+		}, Rebuild: router.Rebuild{Tables: search.Projection}},
 		{Name: "analytics", Source: events.AnalyticsService, Migrations: analytics.Migrations, Routes: []router.Route{
 			router.On(s.Analytics.NotePrice),
 			router.On(s.Analytics.CountOutOfStock),
@@ -115,7 +115,7 @@ func routes(s api.Platform) []router.Consumer {
 			router.On(s.Analytics.NoteLevel),
 			router.On(s.Analytics.CountCompleted),
 			router.On(s.Analytics.CountRefunded),
-		}},
+		}, Rebuild: router.Rebuild{Tables: analytics.Projection}},
 	}
 }
 

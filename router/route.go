@@ -33,13 +33,16 @@ type Consumer struct {
 	OnFailure  Policy              // Settings.OnFailure if empty
 	Routes     []Route
 	Jobs       []Job
+	Rebuild    Rebuild // what of its tables can be filled again from recorded events
 }
 
-// Part is a Route or a Job.
+// Part is a Route, a Job or a Rebuild.
 type Part interface{ join(c *Consumer) }
 
 func (r Route) join(c *Consumer) { c.Routes = append(c.Routes, r) }
 func (j Job) join(c *Consumer)   { c.Jobs = append(c.Jobs, j) }
+
+func (r Rebuild) join(c *Consumer) { c.Rebuild = r }
 
 // Assemble makes a consumer from routes and jobs in any order.
 func Assemble(name string, migrations fs.FS, parts ...Part) Consumer {

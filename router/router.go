@@ -86,6 +86,7 @@ func (r *Router) Start(ctx context.Context) error {
 	for _, s := range r.services {
 		group.Go(func() { s.recovery(work) })
 		group.Go(func() { s.runJobs(work) })
+		group.Go(func() { s.runRebuilds(work) })
 	}
 	go func() {
 		defer close(r.idle)

@@ -28,6 +28,8 @@ type Options struct {
 	// Untransacted is for benchmarks of everything around the transaction: handlers run with a nil Tx, and nothing is
 	// recorded of what they handled.
 	Untransacted bool
+
+	filling bool // a projection is filled again: a predecessor that is missing is not waited for
 }
 
 // Service is one consumer at work: its chain, the recovery of its parked events and its jobs.
@@ -57,6 +59,7 @@ type Service struct {
 	circuit     circuit
 	suspicion   suspicion
 	failpointAt func(string) error
+	rebuilds chan rebuildRequest
 
 	refusalLogged atomic.Int64 // when, in nanoseconds
 
@@ -74,6 +77,7 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 		consumer: c, store: st, settings: o.Settings.withDefaults(), log: o.Logger, metrics: o.Metrics,
 		routes: map[string]*Route{}, follows: map[string][]string{}, isPredecessor: map[string]bool{}, jobs: map[string]Job{},
 		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1), stopping: make(chan struct{}), failpointAt: o.Failpoint,
+		rebuilds: make(chan rebuildRequest),
 	}
 	s.suspicion = suspicion{alone: o.Alone, limit: s.settings.Suspects}
 	if o.Alone == nil {
@@ -100,6 +104,9 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	}
 	if err := s.index(); err != nil {
 		return nil, err
+	}
+	if o.filling {
+		clear(s.follows)
 	}
 	s.handle = s.compose()
 	return s, s.readPaused(ctx)

@@ -43,6 +43,7 @@ type Options struct {
 // Store is one service's database. A SQLite file is opened by one process, a PostgreSQL schema by any number of instances.
 type Store struct {
 	name, source string
+	options      Options // for a shadow
 	dialect      dialect
 	catalogue    *events.Catalogue
 	clock        func() time.Time
@@ -66,6 +67,7 @@ type Store struct {
 	listenMu   sync.Mutex
 	listeners  map[int]func()
 	listenNext int
+	shadowed   atomic.Bool // a shadow stands; of a SQLite file
 	members    atomic.Int64
 	run        string       // this process's row in runs
 	unclean    atomic.Int64 // see Unclean, in microseconds
@@ -74,7 +76,7 @@ type Store struct {
 // Open opens the database, creating and migrating it as needed, and starts its committer.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
-		name: o.Service, source: o.Source, catalogue: o.Catalogue, clock: o.Clock, log: o.Logger,
+		name: o.Service, source: o.Source, options: o, catalogue: o.Catalogue, clock: o.Clock, log: o.Logger,
 		metrics: o.Metrics, failpointAt: o.Failpoint, groupSize: o.GroupSize,
 		queue: make(chan *member, queueLength), closing: make(chan struct{}), listeners: map[int]func(){},
 	}

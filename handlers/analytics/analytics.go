@@ -19,6 +19,9 @@ import (
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
+// Projection are the tables that derive from events: all of them.
+var Projection = []string{"completed_orders", "refunds", "demand", "failed_reservations", "adjustments", "prices", "alerts", "levels", "stockouts"}
+
 // Service counts.
 type Service struct {
 	DefaultLocation string // where stock without a location lies

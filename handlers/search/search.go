@@ -20,6 +20,9 @@ import (
 //go:embed migrations
 var Migrations embed.FS
 
+// Projection are the tables that derive from events; the index follows the products by triggers.
+var Projection = []string{"products", "words", "word_trigrams"}
+
 // Service finds products.
 type Service struct{}
 

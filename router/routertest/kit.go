@@ -33,6 +33,10 @@ type Kit struct {
 	last      delivery
 	mark      int64 // outbox row before the last action
 	sequences map[string]int64
+
+	recorded  []delivery // recorded by their publishers, but not received
+	forgotten []string   // parts of topics that are no longer recorded
+	afterRead func()     // runs after each reading of recorded events
 }
 
 // delivery is an event as it was received, to be received again.
@@ -119,6 +123,9 @@ func (k *Kit) Try(fn func(ctx context.Context, tx *store.Tx) error) error {
 	return err
 }
 
+// AfterRecorded has f run after each reading of recorded events in a rebuild, to act in the middle of one.
+func (k *Kit) AfterRecorded(f func()) { k.afterRead = f }
+
 // View runs a query.
 func (k *Kit) View(fn func(ctx context.Context, r store.Reader) error) {
 	k.t.Helper()
@@ -128,18 +135,24 @@ func (k *Kit) View(fn func(ctx context.Context, r store.Reader) error) {
 // Receive handles an event as it comes from its publisher, numbered per key, and answers its id.
 func (k *Kit) Receive(p events.Payload) uuid.UUID {
 	k.t.Helper()
-	contract, key := p.Contract(), events.KeyOf(p)
-	k.sequences[contract.Publisher+"/"+key]++
-	return k.receive(p, k.sequences[contract.Publisher+"/"+key], k.now)
+	return k.receiveRaw(k.written(p, k.next(p), k.now))
+}
+
+// next is the number that its publisher gives an event.
+func (k *Kit) next(p events.Payload) int64 {
+	name := p.Contract().Publisher + "/" + events.KeyOf(p)
+	k.sequences[name]++
+	return k.sequences[name]
 }
 
 // ReceiveForeign handles an event from a source that sends no sequence, written at the given time.
 func (k *Kit) ReceiveForeign(p events.Payload, at time.Time) uuid.UUID {
 	k.t.Helper()
-	return k.receive(p, 0, at)
+	return k.receiveRaw(k.written(p, 0, at))
 }
 
-func (k *Kit) receive(p events.Payload, sequence int64, at time.Time) uuid.UUID {
+// written is an event as its publisher writes it.
+func (k *Kit) written(p events.Payload, sequence int64, at time.Time) delivery {
 	k.t.Helper()
 	contract := p.Contract()
 	id := uuid.Must(uuid.NewV7())
@@ -151,18 +164,23 @@ func (k *Kit) receive(p events.Payload, sequence int64, at time.Time) uuid.UUID 
 	if sequence > 0 {
 		metadata[router.MetaSequence] = strconv.FormatInt(sequence, 10)
 	}
-	k.ReceiveRaw(contract.Topic(), id, raw, metadata)
-	return id
+	return delivery{id: id, topic: contract.Topic(), raw: raw, metadata: metadata}
 }
 
 // ReceiveRaw handles any bytes on a topic, well-formed or not; id is the event's, for the Want functions.
 func (k *Kit) ReceiveRaw(topic string, id uuid.UUID, raw []byte, metadata message.Metadata) {
 	k.t.Helper()
-	k.last = delivery{id: id, topic: topic, raw: raw, metadata: metadata}
-	k.received = append(k.received, k.last)
+	k.receiveRaw(delivery{id: id, topic: topic, raw: raw, metadata: metadata})
+}
+
+func (k *Kit) receiveRaw(d delivery) uuid.UUID {
+	k.t.Helper()
+	k.last = d
+	k.received = append(k.received, d)
 	k.begin()
-	k.deliver(k.last)
+	k.deliver(d)
 	k.quiet()
+	return d.id
 }
 
 func (k *Kit) deliver(d delivery) {

@@ -1,0 +1,116 @@
+package app_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/handlers/search"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+)
+
+// ask sends a request to a server that may just have been killed.
+func (p *process) ask(method, path, contentType, body string) (status int, answer map[string]any, err error) {
+	request, err := http.NewRequestWithContext(p.t.Context(), method, p.url()+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Content-Type", contentType)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err == nil {
+		err = json.Unmarshal(raw, &answer)
+	}
+	return response.StatusCode, answer, err
+}
+
+// publishProducts has products created by another system, many in a request.
+func (p *process) publishProducts(n int) {
+	p.t.Helper()
+	var lines strings.Builder
+	for i := range n {
+		raw, err := events.Encode(events.Envelope{
+			EventID: uuid.Must(uuid.NewV7()), CorrelationID: "import", Timestamp: time.Now().UTC(), SourceService: events.CatalogService, EventVersion: "1.0", EventType: "product.created",
+		}, events.ProductCreated{ProductID: fmt.Sprintf("prod_%06d", i), Name: fmt.Sprintf("Product number %d", i), CategoryID: "things", Price: events.Money(100 + i), IsActive: true})
+		require.NoError(p.t, err)
+		lines.Write(raw)
+		lines.WriteByte('\n')
+		if lines.Len() > 200_000 || i == n-1 {
+			status, answer, err := p.ask(http.MethodPost, "/events", "application/x-ndjson", lines.String())
+			require.NoError(p.t, err)
+			require.Equal(p.t, http.StatusAccepted, status, "%v", answer)
+			lines.Reset()
+		}
+	}
+}
+
+// projection opens the search database of a server that does not run, and reads what it would answer from.
+func (p *process) projection() []string {
+	p.t.Helper()
+	st, err := store.Open(p.t.Context(), store.Options{Service: "search", Dir: p.dir, Migrations: search.Migrations, Catalogue: events.Platform()})
+	require.NoError(p.t, err)
+	defer func() { require.NoError(p.t, st.Close()) }()
+	return rowsOf(p.t, st, search.Projection)
+}
+
+// TestKilledInTheMiddleOfARebuild ends the server like a power cut while it rebuilds, five times, each time further on.
+func TestKilledInTheMiddleOfARebuild(t *testing.T) {
+	const products, kills, path = 4000, 5, "/consumers/search/rebuild"
+	p := newProcess(t)
+	p.start()
+	p.publishProducts(products)
+	require.Eventually(t, func() bool { n, err := p.work(); return err == nil && n == 0 }, time.Minute, 20*time.Millisecond)
+	require.NoError(t, p.stop(t.Context()))
+	old := p.projection()
+	require.Greater(t, len(old), products)
+
+	shadow := filepath.Join(p.dir, "search_rebuild.db")
+	for kill := range kills {
+		p.start()
+		status, answer, err := p.ask(http.MethodPost, path, "application/json", "{}")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, status, "%v", answer)
+		require.FileExists(t, shadow)
+		time.Sleep(time.Duration(kill) * 100 * time.Millisecond) // not a wait for anything: further on, each time
+		_, answer, err = p.ask(http.MethodGet, path, "", "")
+		require.NoError(t, err)
+		require.Contains(t, []any{router.RebuildFilling, router.RebuildReplacing}, answer["state"], "kill %d came too late", kill+1)
+		p.kill()
+		requireSame(t, old, p.projection(), fmt.Sprintf("the old projection after kill %d", kill+1))
+
+		p.start()
+		_, err = os.Stat(shadow)
+		require.Eventually(t, func() bool { _, err = os.Stat(shadow); return os.IsNotExist(err) }, 10*time.Second, 10*time.Millisecond, "the next start clears away")
+		require.Eventually(t, func() bool {
+			_, answer, err = p.ask(http.MethodGet, path, "", "")
+			return err == nil && answer["state"] == router.RebuildInterrupted
+		}, 10*time.Second, 10*time.Millisecond)
+		require.NoError(t, p.stop(t.Context()))
+	}
+
+	p.start()
+	_, _, err := p.ask(http.MethodPost, path, "application/json", "{}")
+	require.NoError(t, err)
+	var answer map[string]any
+	require.Eventually(t, func() bool {
+		_, answer, err = p.ask(http.MethodGet, path, "", "")
+		return err == nil && answer["state"] == router.RebuildDone
+	}, time.Minute, 20*time.Millisecond, "%v", &answer)
+	require.NoError(t, p.stop(t.Context()))
+	requireSame(t, old, p.projection(), "the rebuilt projection")
+}
