@@ -20,7 +20,10 @@ import (
 )
 
 // routes is the platform's map: who hears what, and what it does about it.
-func routes(s api.Platform) []router.Consumer {
+func routes(s api.Platform) []router.Consumer { return append(sellers(s), watchers(s)...) }
+
+// sellers are the services that sell: they decide, and publish what they decided.
+func sellers(s api.Platform) []router.Consumer {
 	return []router.Consumer{
 		{Name: "catalog", Source: events.CatalogService, Migrations: catalog.Migrations, Routes: []router.Route{
 			router.On(s.Catalog.TrackStock),
@@ -70,6 +73,12 @@ func routes(s api.Platform) []router.Consumer {
 		}, Jobs: []router.Job{
 			router.Call(fulfillment.SendJob, s.Fulfillment.AskSend, s.Fulfillment.RecordSent),
 		}},
+	}
+}
+
+// watchers are the services that only hear. A projection can be filled again from recorded events.
+func watchers(s api.Platform) []router.Consumer {
+	return []router.Consumer{
 		{Name: "notifications", Source: events.NotificationsService, Migrations: notifications.Migrations, Routes: []router.Route{
 			router.On(s.Notifications.TellPrice),
 			router.On(s.Notifications.TellOutOfStock),
@@ -81,15 +90,15 @@ func routes(s api.Platform) []router.Consumer {
 			router.Do(notifications.PlanJob, s.Notifications.Dispatch),
 			router.Call(notifications.SendJob, s.Notifications.Send, s.Notifications.RecordSent),
 			router.Call(notifications.ForgetJob, s.Notifications.AskForget, s.Notifications.RecordForgotten),
-		}},
+		}, Rebuild: router.Rebuild{Never: "its messages have gone out, and must neither go again nor be forgotten"}},
 		{Name: "audit", Source: events.AuditService, Migrations: audit.Migrations, Routes: []router.Route{
 			router.On(s.Audit.Append),
-		}},
+		}, Rebuild: router.Rebuild{Never: "its trail is evidence: it is verified (viscount audit verify), never written again"}},
 		{Name: "procurement", Source: events.ProcurementService, Migrations: procurement.Migrations, Routes: []router.Route{
 			router.On(s.Procurement.Propose),
 		}, Jobs: []router.Job{
 			router.Call(procurement.RestockJob, s.Procurement.AskRestock, s.Procurement.RecordRestock),
-		}},
+		}, Rebuild: router.Rebuild{Never: "its purchase orders are what people decided"}},
 		{Name: "customers", Source: events.CustomersService, Migrations: customers.Migrations, Routes: []router.Route{
 			router.On(s.Customers.CountOrder),
 			router.On(s.Customers.CountRefund),
