@@ -59,7 +59,7 @@ type Service struct {
 	circuit     circuit
 	suspicion   suspicion
 	failpointAt func(string) error
-	rebuilds chan rebuildRequest
+	rebuilds    chan rebuildRequest
 
 	refusalLogged atomic.Int64 // when, in nanoseconds
 
