@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
@@ -79,7 +80,7 @@ func (s *Server) publish(c *gin.Context) {
 	}
 	batch, entries := s.checkAll(messages)
 	if len(entries) > 0 {
-		problem(c, http.StatusUnprocessableEntity, string(entries[0].Code), "nothing was accepted: "+entries[0].Detail, entries...)
+		problem(c, http.StatusUnprocessableEntity, string(entries[0].Code), "nothing was accepted: "+strings.TrimPrefix(entries[0].Path+": ", ": ")+entries[0].Detail, entries...)
 		return
 	}
 	if entries = s.foreignEvents(c, batch); len(entries) > 0 {
