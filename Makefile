@@ -39,6 +39,15 @@ endif
 test-examples: ## build and test services in modules of their own against this checkout
 	cd examples/shipping && go vet ./... && go test -count=1 -shuffle=on ./...
 
+.PHONY: test-python
+test-python: bin/venv/made ## test the Python package, in an environment of its own (from PyPI)
+	cd python && ../bin/venv/bin/python -m pytest -q && ../bin/venv/bin/mypy src tests
+
+bin/venv/made: python/pyproject.toml
+	python3 -m venv bin/venv
+	bin/venv/bin/pip install -q --disable-pip-version-check -e 'python[test]'
+	touch $@
+
 .PHONY: brokers
 brokers: ## start Kafka, PostgreSQL and the Pub/Sub emulator for tests, on loopback
 	@scripts/brokers.sh start
@@ -69,7 +78,7 @@ bench: ## compare with stock Watermill on the servers of make brokers (about 8 m
 	go build -o bin/bench ./bench && bin/bench -o bin/bench.json $(ARGS)
 
 .PHONY: generate
-generate: ## write what derives from the contracts: schemas, specifications
+generate: ## write what derives from the contracts: schemas, specifications, Python models
 	go run ./cmd/viscount contracts generate
 
 .PHONY: lint

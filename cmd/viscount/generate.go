@@ -11,7 +11,7 @@ func newGenerateCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: cobra.NoArgs,
-		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas of every event.",
+		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event.",
 		RunE: func(*cobra.Command, []string) error {
 			files, err := generated()
 			if err != nil {
@@ -27,7 +27,7 @@ func newGenerateCommand() *cobra.Command {
 // generated are all files that derive from the contracts.
 func generated() (all []contracts.File, err error) {
 	catalogue := events.Platform()
-	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas} {
+	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.Python} {
 		files, err := generate(catalogue)
 		if err != nil {
 			return nil, err

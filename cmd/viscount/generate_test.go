@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/contracts"
+	"github.com/first-viscount/viscount/router"
 )
 
 func TestWhatIsGeneratedIsCommitted(t *testing.T) {
@@ -25,5 +26,16 @@ func TestWhatIsGeneratedIsCommitted(t *testing.T) {
 	require.NoError(t, err)
 	for _, path := range there {
 		require.True(t, known[path], "%s belongs to no contract; remove it", path)
+	}
+}
+
+// TestThePythonPackageKnowsTheMetadata: what stands beside the envelope is written by hand there.
+func TestThePythonPackageKnowsTheMetadata(t *testing.T) {
+	text, err := os.ReadFile("../../python/src/viscount_contracts/event.py")
+	require.NoError(t, err)
+	for _, name := range []string{
+		router.MetaEventID, router.MetaEventType, router.MetaCorrelationID, router.MetaCausationID, router.MetaSequence, router.MetaTraceParent, router.MetaTraceState,
+	} {
+		require.Contains(t, string(text), `"`+name+`"`)
 	}
 }

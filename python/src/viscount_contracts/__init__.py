@@ -1,0 +1,10 @@
+"""First Viscount's event contracts: typed events, both dialects in, one out."""
+
+from . import contracts
+from .contracts import *
+from .contracts import CONTRACTS
+from .event import Contract, Data, Envelope, Event, InvalidEvent, Metadata, Problem
+from .wire import new_event, parse
+
+__all__ = ["CONTRACTS", "Contract", "Data", "Envelope", "Event", "InvalidEvent", "Metadata", "Problem", "new_event", "parse"]
+__all__ += contracts.__all__
