@@ -13,7 +13,7 @@ export REQUIRE_BROKERS=1
 race=()
 if [ "$(go env CGO_ENABLED)" = 1 ] && { command -v gcc || command -v clang; } > /dev/null; then race=(-race); fi
 log=bin/test-brokers.log
-packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app}
+packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app ./docs}
 echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest in a process of its own (no emulator on this machine)}"
 status=0
 # one package after the other: they share the servers
