@@ -56,6 +56,7 @@ func (s *Server) endpoints() []endpoint {
 	var all []endpoint
 	for _, part := range [][]endpoint{
 		s.catalogEndpoints(), s.inventoryEndpoints(), s.orderEndpoints(), s.paymentEndpoints(), s.fulfillmentEndpoints(),
+		s.notificationEndpoints(), s.auditEndpoints(), s.procurementEndpoints(),
 		s.eventEndpoints(), s.contractEndpoints(), s.operationEndpoints(), s.rebuildEndpoints(), s.peerEndpoints(),
 	} {
 		all = append(all, part...)

@@ -18,6 +18,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+const ndjsonType = "application/x-ndjson"
+
 func (s *Server) eventEndpoints() []endpoint {
 	eventType := parameter{name: "type", sample: "", doc: "an event type, as in order.created"}
 	recordedType := eventType
@@ -73,7 +75,7 @@ func (s *Server) publish(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	messages, err := splitEvents(raw, c.ContentType() == "application/x-ndjson")
+	messages, err := splitEvents(raw, c.ContentType() == ndjsonType)
 	if err != nil {
 		s.refuse(c, err)
 		return

@@ -56,6 +56,8 @@ type App struct {
 	api       *api.Server
 	server    *http.Server
 
+	closeOutside []func()
+
 	stopFeeding context.CancelFunc // relays and pruning
 	feeding     sync.WaitGroup
 	draining    atomic.Bool
@@ -81,7 +83,10 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s (http.listen, --listen): %w", o.Config.HTTP.Listen, err)
 	}
-	platform, consumers := a.chosen()
+	platform, consumers, err := a.chosen()
+	if err != nil {
+		return nil, err
+	}
 	if a.catalogue, err = catalogueOf(consumers); err != nil {
 		return nil, err
 	}
@@ -100,18 +105,21 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // chosen picks the services that run here.
-func (a *App) chosen() (api.Platform, []router.Consumer) {
+func (a *App) chosen() (api.Platform, []router.Consumer, error) {
 	consumers := a.options.Consumers
 	if !a.options.Platform {
-		return api.Platform{}, consumers
+		return api.Platform{}, consumers, nil
 	}
 	platform := services(a.options.Config)
+	if err := a.connect(platform, a.options.Config); err != nil {
+		return platform, nil, err
+	}
 	for _, c := range routes(platform) {
 		if a.options.Config.Runs(c.Name) {
 			consumers = append(consumers, c)
 		}
 	}
-	return platform, consumers
+	return platform, consumers, nil
 }
 
 // catalogueOf is the platform's contracts and those that the consumers bring.
@@ -349,6 +357,9 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	if a.transport != nil {
 		errs = append(errs, a.transport.Close())
+	}
+	for _, end := range a.closeOutside {
+		end()
 	}
 	a.feeding.Wait() // the transport is closed, so that nothing holds the relays any more
 	for _, st := range a.stores {

@@ -128,18 +128,18 @@ func watchers(s api.Platform) []router.Consumer {
 	}
 }
 
-// services makes the platform's services from the configuration.
+// services makes the platform's services from the configuration, without their ways out (see outside.go).
 func services(c config.Config) api.Platform {
-	pay, send := c.Providers.Payments, c.Providers.Fulfillment
+	pay, send, tell := c.Providers.Payments, c.Providers.Fulfillment, c.Notifications
 	return api.Platform{
 		Catalog:       &catalog.Service{DefaultLocation: c.Domain.DefaultLocation},
 		Inventory:     &inventory.Service{HoldFor: c.Domain.ReservationTTL, DefaultLocation: c.Domain.DefaultLocation, DefaultThreshold: int64(c.Domain.DefaultThreshold)},
 		Orders:        &orders.Service{ReservationTTL: c.Domain.ReservationTTL, BlockedCustomers: c.Domain.BlockedCustomers},
 		Payments:      &payments.Service{Provider: payments.Simulated{Delay: pay.Delay, FailureRate: pay.FailureRate, Seed: pay.Seed}},
 		Fulfillment:   &fulfillment.Service{Provider: fulfillment.Simulated{Delay: send.Delay, FailureRate: send.FailureRate, Seed: send.Seed}},
-		Notifications: &notifications.Service{},
+		Notifications: &notifications.Service{Digest: tell.Digest, Staff: notifications.Staff{Emails: tell.Staff.Emails, Webhook: tell.Staff.Webhook}},
 		Audit:         &audit.Service{},
-		Procurement:   &procurement.Service{DefaultLocation: c.Domain.DefaultLocation, OrderUpTo: 3},
+		Procurement:   &procurement.Service{DefaultLocation: c.Domain.DefaultLocation, OrderUpTo: int64(c.Domain.OrderUpTo)},
 		Customers:     &customers.Service{},
 		Accounting:    &accounting.Service{},
 		Search:        &search.Service{},

@@ -30,6 +30,7 @@ func (l *loader) check() {
 	l.checkPeers()
 	l.checkTransport()
 	l.checkPostgres()
+	l.checkNotifications()
 	l.checkAddress("tracing.endpoint", l.config.Tracing.Endpoint)
 	if l.env[failpointsVariable] != "" && !l.config.Debug.Failpoints {
 		l.add(Problem{Origin: "env " + failpointsVariable, Path: "debug.failpoints", Message: "is false", Remedy: "set it to true, or unset the variable"})
@@ -272,6 +273,8 @@ func exampleAddress(path string) string {
 		return "kafka-1:9093"
 	case "tracing.endpoint":
 		return "collector:4318"
+	case "notifications.email.smtp.address":
+		return "mail.example.org:587"
 	}
 	return "localhost:8085"
 }

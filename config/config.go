@@ -17,18 +17,20 @@ const AllServices = "all"
 
 // Config is everything that an operator can set. The zero value is not usable; Load makes one.
 type Config struct {
-	Profile      string        `yaml:"profile" flag:"profile" oneof:"local kafka sql googlecloud" doc:"the profile that every other key starts from"`
-	Services     []string      `yaml:"services" required:"true" flag:"services" doc:"the services that this process runs: all, or a list"`
-	Transport    Transport     `yaml:"transport"`
-	Store        Store         `yaml:"store"`
-	HTTP         HTTP          `yaml:"http"`
-	Router       Router        `yaml:"router"`
-	Domain       Domain        `yaml:"domain"`
-	Providers    Providers     `yaml:"providers"`
-	Tracing      Tracing       `yaml:"tracing"`
-	Log          Log           `yaml:"log"`
-	Debug        Debug         `yaml:"debug"`
-	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"how long a stopping process waits for work in flight"`
+	Profile       string        `yaml:"profile" flag:"profile" oneof:"local kafka sql googlecloud" doc:"the profile that every other key starts from"`
+	Services      []string      `yaml:"services" required:"true" flag:"services" doc:"the services that this process runs: all, or a list"`
+	Transport     Transport     `yaml:"transport"`
+	Store         Store         `yaml:"store"`
+	HTTP          HTTP          `yaml:"http"`
+	Router        Router        `yaml:"router"`
+	Domain        Domain        `yaml:"domain"`
+	Providers     Providers     `yaml:"providers"`
+	Notifications Notifications `yaml:"notifications"`
+	Procurement   Procurement   `yaml:"procurement"`
+	Tracing       Tracing       `yaml:"tracing"`
+	Log           Log           `yaml:"log"`
+	Debug         Debug         `yaml:"debug"`
+	DrainTimeout  time.Duration `yaml:"drain_timeout" doc:"how long a stopping process waits for work in flight"`
 }
 
 // All tells whether this process runs every service.
@@ -158,6 +160,7 @@ type Domain struct {
 	DefaultLocation  string        `yaml:"default_location" required:"true" doc:"location of stock when none is named"`
 	DefaultThreshold int           `yaml:"default_threshold" min:"0" doc:"available stock that raises the first low stock alert"`
 	BlockedCustomers []string      `yaml:"blocked_customers" doc:"customers whose orders are cancelled"`
+	OrderUpTo        int           `yaml:"order_up_to" min:"1" doc:"purchase orders fill stock up to so many times its threshold"`
 }
 
 // Providers are the simulated parties outside the platform.
@@ -171,6 +174,11 @@ type Provider struct {
 	Delay       time.Duration `yaml:"delay" min:"0" doc:"how long an answer takes"`
 	FailureRate float64       `yaml:"failure_rate" min:"0" max:"1" doc:"share of requests that it refuses, 0 to 1"`
 	Seed        int64         `yaml:"seed" doc:"seed of what it refuses; the same seed refuses the same requests"`
+}
+
+// Procurement is how procurement reaches inventory.
+type Procurement struct {
+	Token string `yaml:"token" secret:"true" doc:"token of the API with which delivered goods are taken into stock; empty: none, as with http.auth none"`
 }
 
 // Tracing exports OpenTelemetry spans.

@@ -33,8 +33,12 @@ func TestLocalProfileNeedsNothing(t *testing.T) {
 		Retry: config.Retry{Immediate: 3, Delayed: []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}},
 	}, c.Router)
 	require.Equal(t, config.Domain{
-		ReservationTTL: 15 * time.Minute, DefaultLocation: "warehouse_main", DefaultThreshold: 10, BlockedCustomers: []string{"cust_blocked"},
+		ReservationTTL: 15 * time.Minute, DefaultLocation: "warehouse_main", DefaultThreshold: 10, BlockedCustomers: []string{"cust_blocked"}, OrderUpTo: 3,
 	}, c.Domain)
+	require.Equal(t, config.Notifications{
+		Digest: 15 * time.Minute, Email: config.Email{Driver: "folder", From: "First Viscount <no-reply@localhost>", SMTP: config.SMTP{TLS: "starttls"}},
+		Webhook: config.Webhook{Timeout: 10 * time.Second}, Staff: config.Staff{Emails: []string{"staff@localhost"}},
+	}, c.Notifications)
 	require.Equal(t, 25*time.Second, c.DrainTimeout)
 }
 

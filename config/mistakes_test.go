@@ -54,7 +54,23 @@ func TestMistakes(t *testing.T) {
 			`listen.yaml:1: http.listen: "8080" is not an address; write host:port such as 127.0.0.1:8080`,
 		},
 		"not_a_section": {
-			`not_a_section.yaml:1: is a list; write a group of keys: profile, services, transport, store, http, router, domain, providers, tracing, log, debug, drain_timeout`,
+			`not_a_section.yaml:1: is a list; write a group of keys: profile, services, transport, store, http, router, domain, providers, notifications, procurement, tracing, log, debug, drain_timeout`,
+		},
+		"notifications": {
+			`notifications.yaml:2: notifications.digest: "-1m" is too short; write zero or more`,
+			`notifications.yaml:4: notifications.email.from: "the shop" is not a mail address; write one such as shop@example.org`,
+			`notifications.yaml:5: notifications.email.smtp.address: "mail:25" is outside loopback, and TLS is off; set notifications.email.smtp.tls to starttls or implicit, or notifications.email.smtp.insecure to allow plain text`,
+			`notifications.yaml:5: notifications.email.smtp.password: empty; set it or password_file, or remove username`,
+			`notifications.yaml:6: notifications.webhook.previous_secret: is no secret of a webhook; write whsec_ and the base64 of 24 to 64 random bytes, as ` + "`echo whsec_$(openssl rand -base64 32)`" + ` makes it`,
+			`notifications.yaml:6: notifications.webhook.secret: empty; set it, or remove previous_secret`,
+			`notifications.yaml:7: notifications.staff.emails: "ada" is not a mail address; write one such as shop@example.org`,
+			`notifications.yaml:7: notifications.staff.webhook: "ftp://chat" is not a URL; write one such as https://chat.example.org/hooks/stock`,
+			`notifications.yaml:7: notifications.webhook.secret: empty, so that staff's webhook would not be called; write whsec_ and the base64 of 24 to 64 random bytes, as ` + "`echo whsec_$(openssl rand -base64 32)`" + ` makes it`,
+		},
+		"notifications_smtp": {
+			`notifications_smtp.yaml:2: notifications.email.smtp.address: empty; set the mail server's host:port`,
+			`notifications_smtp.yaml:3: notifications.email.smtp.tls: "ssl" is not a choice; write one of starttls, implicit, none`,
+			`notifications_smtp.yaml:3: notifications.email.smtp.username: empty; set it, or remove password`,
 		},
 		"open_without_auth": {
 			`open_without_auth.yaml:1: http.listen: "0.0.0.0:8080" is outside loopback, and http.auth is none; set http.auth.tokens_file, or listen on 127.0.0.1`,
@@ -109,7 +125,7 @@ func TestMistakes(t *testing.T) {
 		"unknown_key": {
 			`unknown_key.yaml:2: router.keys_in_fligth: unknown key; did you mean keys_in_flight?`,
 			`unknown_key.yaml:3: listen: unknown key; did you mean http.listen?`,
-			`unknown_key.yaml:4: nonsense_here: unknown key; write one of profile, services, transport, store, http, router, domain, providers, tracing, log, debug, drain_timeout`,
+			`unknown_key.yaml:4: nonsense_here: unknown key; write one of profile, services, transport, store, http, router, domain, providers, notifications, procurement, tracing, log, debug, drain_timeout`,
 			`unknown_key.yaml:5: http.listen: unknown key; write it as nested groups, without dots`,
 		},
 		"unknown_profile": {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -15,118 +16,176 @@ type Finding struct {
 
 // Kinds of findings.
 const (
-	Changed   = "changed"
-	Missing   = "missing"
-	Inserted  = "inserted"
-	Reordered = "reordered"
-	Rewritten = "rewritten" // a record and its hash: the next record, or a head that was kept, tells
+	Changed   = "changed"   // a record says something else than when it was sealed
+	Missing   = "missing"   // records were taken out or cut off
+	Inserted  = "inserted"  // a record belongs to no place in the chain
+	Reordered = "reordered" // records stand in another order, or with other numbers
+	Rewritten = "rewritten" // records were changed together with their hashes: what comes after, or what was kept elsewhere, tells
 )
 
-// link is what the verification keeps of a record.
+// Verification takes a trail as it stands, record by record in the order in which it is presented, and finds what is wrong.
+type Verification struct {
+	links []link
+	facts map[string]fact // by event
+}
+
+// link is what is kept of a record.
 type link struct {
 	sequence       int64
 	event          string
 	previous, hash string
-	record         *Record // only of one whose hash is not its own
+	broken         *Record // only of one whose hash is not its own
 }
 
-// Verification takes a trail as it stands, record by record in the order in which it is presented, and finds what is wrong.
-type Verification struct{ links []link }
-
 // Add takes the next record.
-func (v *Verification) Add(r Record) error {
+func (v *Verification) Add(r Record) {
 	l := link{sequence: r.Sequence, event: r.EventID, previous: r.PreviousHash, hash: r.Hash}
-	seal, err := r.Seal()
-	if err != nil {
-		return fmt.Errorf("sealing record %d: %w", r.Sequence, err)
-	}
-	if seal != r.Hash {
-		l.record = &r
+	if !sealed(r, r.Sequence) {
+		l.broken = &r
 	}
 	v.links = append(v.links, l)
-	return nil
+	if v.facts == nil {
+		v.facts = map[string]fact{}
+	}
+	v.facts[r.EventID] = factOf(r)
+}
+
+// sealed tells whether the record bears the hash that it had with this number.
+func sealed(r Record, number int64) bool {
+	r.Sequence = number
+	seal, err := r.Seal()
+	return err == nil && seal == r.Hash
+}
+
+// Last is the number of the last record that was taken.
+func (v *Verification) Last() int64 {
+	if len(v.links) == 0 {
+		return 0
+	}
+	return v.links[len(v.links)-1].sequence
 }
 
 // Len is how many records were taken.
 func (v *Verification) Len() int { return len(v.links) }
 
-// walk follows the hashes from the first record on.
-type walk struct {
-	links    []link
-	next     map[string][]int // by the hash that they continue
-	used     []bool
-	at       string // hash of the last record
-	number   int64  // of the last record
-	highest  int    // place of the furthest record so far
-	findings []Finding
-}
-
-// Check follows the chain from its beginning to the head (as the server tells it), and holds the heads that were kept against
+// Check follows the chain from its beginning to the head (as the service tells it), and holds the heads that were kept against
 // it. Findings are in the order of the chain; none means that the trail is whole.
 func (v *Verification) Check(head Head, kept ...Head) []Finding {
-	w := walk{links: v.links, next: map[string][]int{}, used: make([]bool, len(v.links)), at: Genesis, highest: -1}
-	for i, l := range v.links {
-		w.next[l.previous] = append(w.next[l.previous], i)
-	}
+	w := newWalk(v.links, head)
 	for {
-		i, found := w.follow()
+		place, found := w.follow()
 		if !found {
-			if i, found = w.resume(); !found {
+			if place, found = w.resume(); !found {
 				break
 			}
 		}
-		w.take(i)
+		w.take(place)
 	}
-	w.checkHead(head)
+	w.checkHead()
 	for _, k := range kept {
 		w.checkKept(k)
 	}
 	return w.findings
 }
 
+// walk follows the hashes from the first record on.
+type walk struct {
+	links   []link
+	head    Head
+	next    map[string][]int // places, by the hash that they continue
+	hashes  map[string]bool
+	ordered []int // places, by their numbers
+	used    []bool
+
+	at       string // hash of the last record
+	number   int64  // that it has in the chain
+	shift    int64  // by how much the numbers stand off
+	furthest int    // place
+	findings []Finding
+}
+
+func newWalk(links []link, head Head) *walk {
+	w := &walk{links: links, head: head, next: map[string][]int{}, hashes: map[string]bool{}, used: make([]bool, len(links)), at: Genesis, furthest: -1}
+	for i, l := range links {
+		w.next[l.previous] = append(w.next[l.previous], i)
+		w.hashes[l.hash] = true
+		w.ordered = append(w.ordered, i)
+	}
+	slices.SortStableFunc(w.ordered, func(a, b int) int { return cmp.Compare(links[a].sequence, links[b].sequence) })
+	return w
+}
+
 func (w *walk) found(kind string, sequence int64, event, detail string, args ...any) {
 	w.findings = append(w.findings, Finding{Kind: kind, Sequence: sequence, EventID: event, Detail: fmt.Sprintf(detail, args...)})
 }
 
-// follow finds the record that continues the last one. Of several, the one that is sealed with its own hash is the true one.
+// follow finds the record that continues the last one. Of several, the chain goes on with the one that others continue, or
+// that the head names: nobody can forge a record that an older one continues.
 func (w *walk) follow() (place int, found bool) {
 	for _, i := range w.next[w.at] {
-		if !w.used[i] && (!found || w.links[place].record != nil && w.links[i].record == nil) {
+		if w.used[i] {
+			continue
+		}
+		if hash := w.links[i].hash; len(w.next[hash]) > 0 || hash == w.head.Hash {
+			return i, true
+		}
+		if !found {
 			place, found = i, true
 		}
 	}
 	return place, found
 }
 
-// resume goes on where the chain is broken: with the first record that was not followed yet, in the trail's order.
+// resume goes on where the chain is broken: with the lowest number that is left.
 func (w *walk) resume() (place int, found bool) {
-	for i, l := range w.links {
-		if w.used[i] {
+	for ; len(w.ordered) > 0; w.ordered = w.ordered[1:] {
+		place = w.ordered[0]
+		l := w.links[place]
+		if w.used[place] {
 			continue
 		}
-		if l.sequence <= w.number-1 || l.sequence == w.number && w.number > 0 {
-			w.used[i] = true
+		number := w.trueNumber(l)
+		if number <= w.number {
+			w.used[place] = true
 			w.found(Inserted, l.sequence, l.event, "record %d (event %s) belongs to no place in the chain: it was inserted", l.sequence, l.event)
 			continue
 		}
-		if !found || l.sequence < w.links[place].sequence {
-			place, found = i, true
+		switch {
+		case number > w.number+1:
+			w.found(Missing, w.number+1, "", "%s missing", records(w.number+1, number-1))
+		case l.broken == nil && w.number > 0:
+			w.found(Rewritten, w.number, "", "record %d was rewritten together with its hash: record %d does not continue it", w.number, number)
+		case l.broken == nil:
+			w.found(Rewritten, number, l.event, "record %d (event %s) is not the first one that was written", number, l.event)
+		}
+		w.number = number - 1
+		return place, true
+	}
+	return 0, false
+}
+
+// renumbered is how far a record is looked for that was moved up.
+const renumbered = 10_000
+
+// trueNumber is the number that a record was sealed with, as far as it can be found.
+func (w *walk) trueNumber(l link) int64 {
+	if l.broken == nil {
+		return l.sequence
+	}
+	for n := w.number + 1; n <= min(w.head.Sequence, w.number+renumbered); n++ {
+		if sealed(*l.broken, n) {
+			return n
 		}
 	}
-	if !found {
-		return 0, false
+	return l.sequence
+}
+
+// records names one record or several.
+func records(first, last int64) string {
+	if first == last {
+		return fmt.Sprintf("record %d is", first)
 	}
-	l := w.links[place]
-	switch gap := l.sequence - w.number - 1; {
-	case gap == 1:
-		w.found(Missing, w.number+1, "", "record %d is missing", w.number+1)
-	case gap > 1:
-		w.found(Missing, w.number+1, "", "records %d to %d are missing", w.number+1, l.sequence-1)
-	case l.record == nil:
-		w.found(Rewritten, w.number, "", "record %d was rewritten together with its hash: record %d does not continue it", w.number, l.sequence)
-	}
-	w.number = l.sequence - 1
-	return place, true
+	return fmt.Sprintf("records %d to %d are", first, last)
 }
 
 // take goes on to a record, which is the chain's next.
@@ -134,51 +193,36 @@ func (w *walk) take(place int) {
 	l := w.links[place]
 	w.used[place] = true
 	w.number++
+	shift := l.sequence - w.number
 	switch {
-	case place < w.highest:
-		w.found(Reordered, l.sequence, l.event, "record %d (event %s) stands out of its order", w.number, l.event)
-	case l.record != nil:
-		w.judge(*l.record)
-	case l.sequence != w.number:
-		w.found(Inserted, w.number, l.event, "record %d continues record %d: the chain was forked", l.sequence, w.number-1)
-		w.number = l.sequence
+	case l.broken != nil && !sealed(*l.broken, w.number):
+		w.found(Changed, l.sequence, l.event, "record %d (event %s) was changed: its content does not give its hash", l.sequence, l.event)
+	case shift != 0 && shift != w.shift:
+		w.found(Reordered, w.number, l.event, "record %d (event %s) stands as number %d", w.number, l.event, l.sequence)
+	case shift == 0 && place < w.furthest:
+		w.found(Reordered, w.number, l.event, "record %d (event %s) stands out of its order", w.number, l.event)
 	}
-	w.at, w.highest = l.hash, max(w.highest, place)
+	w.at, w.shift, w.furthest = l.hash, shift, max(w.furthest, place)
 }
 
-// judge tells a record that was moved from one that was changed.
-func (w *walk) judge(r Record) {
-	stands := r.Sequence
-	r.Sequence = w.number
-	if seal, err := r.Seal(); err == nil && seal == r.Hash {
-		w.found(Reordered, w.number, r.EventID, "record %d (event %s) stands as number %d", w.number, r.EventID, stands)
-		return
-	}
-	w.found(Changed, stands, r.EventID, "record %d (event %s) was changed: its content does not give its hash", stands, r.EventID)
-}
-
-func (w *walk) checkHead(head Head) {
+func (w *walk) checkHead() {
 	switch {
-	case head.Sequence > w.number:
-		w.found(Missing, w.number+1, "", "records %d to %d are missing at the end", w.number+1, head.Sequence)
-	case head.Sequence < w.number:
-		w.found(Inserted, head.Sequence+1, "", "the trail goes on after its head, record %d", head.Sequence)
-	case head.Hash != w.at:
-		w.found(Rewritten, head.Sequence, "", "record %d is not the one that the head names", head.Sequence)
+	case w.head.Sequence > w.number:
+		w.found(Missing, w.number+1, "", "%s missing at the end", records(w.number+1, w.head.Sequence))
+	case w.head.Sequence < w.number:
+		w.found(Inserted, w.head.Sequence+1, "", "the trail goes on after its head, which is record %d", w.head.Sequence)
+	case w.head.Hash != w.at:
+		w.found(Rewritten, w.head.Sequence, "", "record %d is not the one that the head names", w.head.Sequence)
 	}
 }
 
-// checkKept holds a head that was kept outside against the trail.
+// checkKept holds a head that was kept elsewhere against the trail.
 func (w *walk) checkKept(kept Head) {
-	if kept.Sequence == 0 {
-		return
-	}
-	i := slices.IndexFunc(w.links, func(l link) bool { return l.hash == kept.Hash })
 	switch {
-	case i >= 0:
+	case kept.Sequence == 0 || w.hashes[kept.Hash]:
 	case kept.Sequence > w.number:
-		w.found(Missing, w.number+1, "", "the trail ends at record %d, but the head that you kept names record %d: it was cut off", w.number, kept.Sequence)
+		w.found(Missing, w.number+1, "", "the trail ends at record %d, but you kept the head of record %d: it was cut off", w.number, kept.Sequence)
 	default:
-		w.found(Rewritten, kept.Sequence, "", "record %d is not the one that you kept: the trail was rewritten at or before it", kept.Sequence)
+		w.found(Rewritten, kept.Sequence, "", "record %d is not the one whose head you kept: the trail was rewritten at it or before", kept.Sequence)
 	}
 }

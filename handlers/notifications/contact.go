@@ -36,6 +36,7 @@ type target struct {
 const (
 	customerPrefix = "customer:"
 	staffPrefix    = "staff:"
+	staffWebhook   = staffPrefix + "webhook"
 )
 
 func (c Contact) target() target {
@@ -51,7 +52,7 @@ func (s Staff) targets() (all []target) {
 		all = append(all, target{recipient: staffPrefix + hex.EncodeToString(sum[:6]), addresses: map[Channel]string{Email: email}})
 	}
 	if s.Webhook != "" {
-		all = append(all, target{recipient: staffPrefix + "webhook", addresses: map[Channel]string{Webhook: s.Webhook}})
+		all = append(all, target{recipient: staffWebhook, addresses: map[Channel]string{Webhook: s.Webhook}})
 	}
 	return all
 }
@@ -68,10 +69,27 @@ func (t target) channels(about Subject) (list []Channel) {
 }
 
 // PutContact keeps how a customer is reached, in place of what was known.
-func (s *Service) PutContact(ctx context.Context, tx *store.Tx, c Contact) error {
-	if err := tx.Lock(ctx, customerPrefix+c.CustomerID); err != nil {
-		return err
+func (s *Service) PutContact(ctx context.Context, tx *store.Tx, c Contact) (Contact, error) {
+	if c.Webhook != "" {
+		if s.Hooks == nil {
+			return c, store.Refuse(store.InvalidValue, "/webhook", "no webhook is called here: notifications.webhook.secret is empty")
+		}
+		if err := s.Hooks.Check(c.Webhook); err != nil {
+			return c, store.Refuse(store.InvalidValue, "/webhook", "%s", err)
+		}
 	}
+	if err := tx.Lock(ctx, customerPrefix+c.CustomerID); err != nil {
+		return c, err
+	}
+	slices.Sort(c.Watched)
+	c.Watched = slices.Compact(c.Watched)
+	if err := saveContact(ctx, tx, c); err != nil {
+		return c, fmt.Errorf("saving the contact of %s: %w", c.CustomerID, err)
+	}
+	return s.Contact(ctx, tx, c.CustomerID)
+}
+
+func saveContact(ctx context.Context, tx *store.Tx, c Contact) error {
 	preferences, err := json.Marshal(c.Preferences, json.Deterministic(true))
 	if err != nil {
 		return err
@@ -85,17 +103,28 @@ func (s *Service) PutContact(ctx context.Context, tx *store.Tx, c Contact) error
 		preferences = excluded.preferences, quiet = excluded.quiet, updated_at = excluded.updated_at`,
 		c.CustomerID, c.Name, c.Email, c.Webhook, string(preferences), string(quiet), store.Micros(tx.Now()))
 	if err != nil {
-		return fmt.Errorf("saving the contact of %s: %w", c.CustomerID, err)
+		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM watches WHERE customer_id = $1", c.CustomerID); err != nil {
 		return err
 	}
 	for _, product := range c.Watched {
-		if _, err := tx.Exec(ctx, "INSERT INTO watches (product_id, customer_id) VALUES ($1, $2) ON CONFLICT (product_id, customer_id) DO NOTHING", product, c.CustomerID); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO watches (product_id, customer_id) VALUES ($1, $2)", product, c.CustomerID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Secret is what a recipient verifies the signatures of its webhook with.
+func (s *Service) Secret(recipient string) (string, error) {
+	if s.Hooks == nil {
+		return "", store.Refuse(store.NotFound, "", "no webhook is called here: notifications.webhook.secret is empty")
+	}
+	if !strings.HasPrefix(recipient, customerPrefix) && recipient != staffWebhook {
+		return "", store.Refuse(store.NotFound, "", "no recipient %s: name customer:ID or %s", recipient, staffWebhook)
+	}
+	return s.Hooks.Secret(recipient), nil
 }
 
 // Contact reads how a customer is reached.

@@ -28,6 +28,11 @@ const (
 	Erased    = "erased"  // its customer's data was erased before it was sent
 )
 
+// Statuses are all of them.
+func Statuses() []string {
+	return []string{Gathering, Scheduled, Sending, Sent, Failed, Skipped, Erased}
+}
+
 // maxNotices is how many notices one digest holds.
 const maxNotices = 500
 
@@ -208,6 +213,24 @@ func noticesOf(ctx context.Context, r store.Reader, message string) ([]Notice, e
 		n.At = store.Time(at)
 		return n, json.Unmarshal([]byte(facts), &n.Facts)
 	}, "SELECT event_id, event_type, facts, at FROM notices WHERE message_id = $1 ORDER BY at, event_id", message)
+}
+
+// Get reads one message.
+func (s *Service) Get(ctx context.Context, r store.Reader, id string) (Message, error) {
+	m, err := known(ctx, r, id)
+	if err == nil {
+		m.Notices, err = noticesOf(ctx, r, id)
+	}
+	return m, err
+}
+
+// known finds a message that a person asks for.
+func known(ctx context.Context, r store.Reader, id string) (Message, error) {
+	m, found, err := find(ctx, r, id)
+	if err == nil && !found {
+		err = store.Refuse(store.NotFound, "", "no notification %s", id)
+	}
+	return m, err
 }
 
 // Filter chooses messages. The zero value chooses all.

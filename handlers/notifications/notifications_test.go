@@ -44,6 +44,10 @@ func (p *post) Call(_ context.Context, h notifications.Hook) (notifications.Answ
 	return p.answer, nil
 }
 
+func (p *post) Check(string) error { return nil }
+
+func (p *post) Secret(recipient string) string { return "whsec_" + recipient }
+
 type fixture struct {
 	*routertest.Kit
 	t    *testing.T
@@ -62,7 +66,10 @@ func newKit(t *testing.T) fixture {
 var ada = notifications.Contact{CustomerID: "cust_1", Name: "Ada", Email: "ada@example.org", Webhook: "https://example.org/hook", Watched: []string{"prod_1"}}
 
 func (f fixture) put(c notifications.Contact) {
-	f.Do(func(ctx context.Context, tx *store.Tx) error { return f.s.PutContact(ctx, tx, c) })
+	f.Do(func(ctx context.Context, tx *store.Tx) error {
+		_, err := f.s.PutContact(ctx, tx, c)
+		return err
+	})
 }
 
 func (f fixture) list(filter notifications.Filter) (all []notifications.Message) {

@@ -18,6 +18,8 @@ type Mailer interface {
 // receiver is an Answer, which must not tell the address.
 type Hooks interface {
 	Call(ctx context.Context, h Hook) (Answer, error)
+	Check(url string) error         // why a webhook of this URL would not be called; nil if it would
+	Secret(recipient string) string // with which the recipient verifies signatures
 }
 
 // Mail is one e-mail.
@@ -154,12 +156,9 @@ func (s *Service) Resend(ctx context.Context, tx *store.Tx, id string) (Message,
 	if err := tx.Lock(ctx, id); err != nil {
 		return Message{}, err
 	}
-	m, found, err := find(ctx, tx, id)
+	m, err := known(ctx, tx, id)
 	if err != nil {
 		return m, err
-	}
-	if !found {
-		return m, store.Refuse(store.NotFound, "", "no notification %s", id)
 	}
 	if m.Status == Gathering || m.Status == Scheduled || m.Status == Erased {
 		return m, store.Refuse(store.IllegalTransition, "", "the notification is %s: only one that was on its way can be sent again", m.Status)

@@ -56,7 +56,7 @@ func (s *Service) Receive(ctx context.Context, tx *store.Tx, id string, quantity
 	p.deliveries++
 	key := fmt.Sprintf("%s/%d", id, p.deliveries)
 	err = tx.Enqueue(ctx, store.Job{Kind: RestockJob, Name: key, Key: p.ProductID, Payload: Delivery{
-		PurchaseOrderID: id, ProductID: p.ProductID, LocationID: p.LocationID, Quantity: p.Received, Key: key, CorrelationID: p.CorrelationID,
+		PurchaseOrderID: id, ProductID: p.ProductID, LocationID: p.LocationID, Quantity: p.Received, Key: key, At: tx.Now(), CorrelationID: p.CorrelationID,
 	}})
 	if err != nil {
 		return p, err

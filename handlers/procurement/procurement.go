@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"time"
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
@@ -17,7 +18,7 @@ var Migrations embed.FS
 
 // Inventory takes delivered goods into stock. Calls come at least once: the same key must raise the stock once.
 type Inventory interface {
-	Restock(ctx context.Context, key string, d Delivery) (Answer, error)
+	Restock(ctx context.Context, d Delivery) (Answer, error)
 }
 
 // Service holds the rules of procurement.
@@ -65,12 +66,13 @@ const RestockJob = "restock"
 
 // Delivery is what has arrived for a purchase order.
 type Delivery struct {
-	PurchaseOrderID string `json:"purchase_order_id"`
-	ProductID       string `json:"product_id"`
-	LocationID      string `json:"location_id"`
-	Quantity        int64  `json:"quantity"`
-	Key             string `json:"key"` // idempotency key
-	CorrelationID   string `json:"correlation_id"`
+	PurchaseOrderID string    `json:"purchase_order_id"`
+	ProductID       string    `json:"product_id"`
+	LocationID      string    `json:"location_id"`
+	Quantity        int64     `json:"quantity"`
+	Key             string    `json:"key"` // idempotency key
+	At              time.Time `json:"at"`
+	CorrelationID   string    `json:"correlation_id"`
 }
 
 // Answer is what inventory says to a delivery.
@@ -80,7 +82,7 @@ type Answer struct {
 
 // AskRestock asks inventory, outside of any transaction.
 func (s *Service) AskRestock(ctx context.Context, d Delivery) (Answer, error) {
-	return s.Inventory.Restock(ctx, d.Key, d)
+	return s.Inventory.Restock(ctx, d)
 }
 
 // RecordRestock closes a purchase order whose goods are in stock. One that inventory refused is approved again, with the reason,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,12 +23,12 @@ type stock struct {
 	lose    bool // the next answer is lost on its way
 }
 
-func (s *stock) Restock(_ context.Context, key string, d procurement.Delivery) (procurement.Answer, error) {
+func (s *stock) Restock(_ context.Context, d procurement.Delivery) (procurement.Answer, error) {
 	s.calls++
 	if s.refused != "" {
 		return procurement.Answer{Refused: s.refused}, nil
 	}
-	s.taken[key] = d
+	s.taken[d.Key] = d
 	if s.lose {
 		s.lose = false
 		return procurement.Answer{}, errors.New("connection reset")
@@ -128,11 +129,11 @@ func TestReceivedGoodsRaiseTheStockOnce(t *testing.T) {
 	f.inventory.lose = true
 	f.receive(id, 0)
 	require.Equal(t, procurement.Receiving, f.only().Status, "inventory's answer was lost")
-	f.Advance(60e9)
+	f.Advance(time.Minute)
 	require.Equal(t, procurement.Received, f.only().Status)
 	require.Equal(t, 2, f.inventory.calls, "it was asked again, with the same key")
 	require.Equal(t, map[string]procurement.Delivery{id + "/1": {
-		PurchaseOrderID: id, ProductID: "prod_1", LocationID: "warehouse_main", Quantity: 30, Key: id + "/1", CorrelationID: "about_prod_1",
+		PurchaseOrderID: id, ProductID: "prod_1", LocationID: "warehouse_main", Quantity: 30, Key: id + "/1", At: f.Now().Add(-time.Minute), CorrelationID: "about_prod_1",
 	}}, f.inventory.taken)
 	require.Equal(t, int64(30), f.only().Received)
 

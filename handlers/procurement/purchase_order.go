@@ -17,6 +17,9 @@ const (
 	Cancelled = "cancelled"
 )
 
+// Statuses are all of them.
+func Statuses() []string { return []string{Proposed, Approved, Receiving, Received, Cancelled} }
+
 // PurchaseOrder is one purchase order as people see it.
 type PurchaseOrder struct {
 	PurchaseOrderID string    `json:"purchase_order_id"`
