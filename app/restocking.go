@@ -87,6 +87,8 @@ func answerOf(status int, raw []byte) (procurement.Answer, error) {
 	switch status {
 	case http.StatusNotFound, http.StatusUnprocessableEntity:
 		return procurement.Answer{Refused: problem.Detail}, nil
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return procurement.Answer{Refused: problem.Detail + " (procurement.token: a token with the role operator)"}, nil
 	}
 	return procurement.Answer{}, fmt.Errorf("inventory answered %d %s: %s", status, problem.Code, problem.Detail)
 }
