@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -128,20 +129,48 @@ func (a *admin) Apply(ctx context.Context, changes []driver.Change) error {
 			}
 		case change.Action == "set" && !set[topic.Name]:
 			set[topic.Name] = true
-			var alter []kadm.AlterConfig
-			for name, value := range topicConfigs(c, topic) {
-				alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: value})
-			}
-			answers, err := a.admin.AlterTopicConfigs(ctx, alter, topic.Name)
-			if err == nil {
-				_, err = answers.On(topic.Name, nil)
-			}
-			if err != nil {
+			if err := a.set(ctx, topicConfigs(c, topic), topic.Name); err != nil {
 				return fmt.Errorf("setting the topic %s: %w", topic.Name, err)
 			}
 		}
 	}
-	return nil
+	return a.settled(ctx, changes)
+}
+
+func (a *admin) set(ctx context.Context, configs map[string]*string, topic string) error {
+	var alter []kadm.AlterConfig
+	for name, value := range configs {
+		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: value})
+	}
+	answers, err := a.admin.AlterTopicConfigs(ctx, alter, topic)
+	if err == nil {
+		_, err = answers.On(topic, nil)
+	}
+	return err
+}
+
+// settled returns when the brokers show what was changed: the controller answers before they have heard of it, so that who
+// asks them next would find the old state.
+func (a *admin) settled(ctx context.Context, changes []driver.Change) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	defer cancel()
+	for {
+		left, err := a.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		open := slices.IndexFunc(left, func(c driver.Change) bool {
+			return c.Action != driver.Drift && slices.ContainsFunc(changes, func(made driver.Change) bool { return made.Topic == c.Topic })
+		})
+		if open < 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the topic %s was changed, but the brokers do not show it (%s): %w", left[open].Topic, left[open].Detail, context.Cause(ctx))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // List implements driver.Admin.
