@@ -24,7 +24,7 @@ run: build ## run the platform on http://127.0.0.1:8080 (ARGS="--listen …" for
 	$(BINARY) serve $(ARGS)
 
 .PHONY: test
-test: ## run the tests (with the race detector where a C compiler is found)
+test: check-deploy ## run the tests (with the race detector where a C compiler is found)
 ifeq ($(CC_FOUND),)
 	@if [ "$(REQUIRE_RACE)" = 1 ]; then echo "no C compiler found: the race detector, which is required here, cannot run" >&2; exit 1; fi
 	@echo "no C compiler found: testing without the race detector"
@@ -47,6 +47,10 @@ bin/venv/made: python/pyproject.toml
 	python3 -m venv bin/venv
 	bin/venv/bin/pip install -q --disable-pip-version-check -e 'python[test]'
 	touch $@
+
+.PHONY: check-deploy
+check-deploy: ## read everything in deploy/ strictly; needs no container engine (part of `make test`)
+	cd internal/deploycheck && go test -count=1 ./...
 
 .PHONY: brokers
 brokers: ## start Kafka, PostgreSQL and the Pub/Sub emulator for tests, on loopback
@@ -85,6 +89,7 @@ generate: ## write what derives from the contracts: schemas, specifications, Pyt
 lint: $(LINT) ## check style and the import rules of every folder
 	$(LINT) run --allow-serial-runners
 	cd examples/shipping && $(LINT) run --allow-serial-runners
+	cd internal/deploycheck && $(LINT) run --allow-serial-runners
 
 $(LINT):
 	GOBIN=$(TOOLS) CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -98,6 +103,7 @@ fmt: ## format the code
 tidy: ## tidy go.mod and go.sum
 	go mod tidy
 	cd examples/shipping && go mod tidy
+	cd internal/deploycheck && go mod tidy
 
 .PHONY: clean
 clean: ## remove what was built
