@@ -48,9 +48,7 @@ func accepts(t *testing.T, env map[string]string) {
 			continue
 		}
 		if strings.HasPrefix(value, "/run/secrets/") {
-			file := filepath.Join(t.TempDir(), "secret")
-			require.NoError(t, os.WriteFile(file, []byte("secret"), 0o600))
-			value = file
+			value = secret(t, path, filepath.Base(value))
 		}
 		check.Env = append(check.Env, name+"="+value)
 	}
@@ -58,7 +56,20 @@ func accepts(t *testing.T, env map[string]string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// names a setting that does not exist, to see that accepts refuses it.
+// secret makes up a file of a secret, as deploy/README.md says.
+func secret(t *testing.T, program, name string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if name == "tokens" {
+		out, err := exec.Command(program, "token", "create", "somebody", "--role", "admin", "--file", file).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return file
+	}
+	require.NoError(t, os.WriteFile(file, []byte("secret"), 0o600))
+	return file
+}
+
+// TestAWrongSettingIsRefused names a setting that does not exist: what accepts is no formality.
 func TestAWrongSettingIsRefused(t *testing.T) {
 	path, err := program()
 	require.NoError(t, err)
