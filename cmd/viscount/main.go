@@ -34,6 +34,6 @@ func newRoot() *cobra.Command {
 		Use: "viscount", Short: "The event backbone of First Viscount", SilenceUsage: true, SilenceErrors: true, Version: version,
 	}
 	g.bind(root)
-	root.AddCommand(newServeCommand(g), newEventsCommand(g), newContractsCommand(g), newConfigCommand(g), newStatusCommand(g), newTraceCommand(g), newSimulateCommand(g), newTopicsCommand(g), newMigrateCommand(g), newDoctorCommand(g), newRebuildCommand(g), newTokenCommand(g), newVersionCommand(g))
+	root.AddCommand(newServeCommand(g), newEventsCommand(g), newContractsCommand(g), newConfigCommand(g), newStatusCommand(g), newTraceCommand(g), newAuditCommand(g), newSimulateCommand(g), newTopicsCommand(g), newMigrateCommand(g), newDoctorCommand(g), newRebuildCommand(g), newTokenCommand(g), newVersionCommand(g))
 	return root
 }

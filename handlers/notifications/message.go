@@ -85,8 +85,15 @@ type notice struct {
 	facts   Facts
 }
 
+// tellFor is how long after it happened anybody is told of an event: a new installation reads events of months, and nobody wants
+// their mails.
+const tellFor = 72 * time.Hour
+
 // tell enters a notice for each target and channel, and sends it or plans when.
 func (s *Service) tell(ctx context.Context, tx *store.Tx, targets []target, n notice) error {
+	if tx.Now().Sub(n.event.Timestamp) > tellFor {
+		return nil
+	}
 	var locks []string
 	for _, t := range targets {
 		locks = append(locks, t.recipient)

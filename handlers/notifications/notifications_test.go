@@ -139,6 +139,19 @@ func TestACustomerIsToldOfAnOrderThroughEveryChannel(t *testing.T) {
 	require.Len(t, f.post.hooks, 3)
 }
 
+// TestNobodyIsToldOfWhatIsLongAgo is about a new installation, which reads what was recorded.
+func TestNobodyIsToldOfWhatIsLongAgo(t *testing.T) {
+	f := newKit(t)
+	f.put(ada)
+	f.ReceiveForeign(created("order_1"), f.Now().Add(-73*time.Hour))
+	f.WantApplied()
+	f.ReceiveForeign(low("prod_1"), f.Now().Add(-73*time.Hour))
+	require.Empty(t, f.list(notifications.Filter{}))
+	f.Receive(validated("order_1"))
+	require.Len(t, f.post.mails, 1, "the order is known, and its news is told")
+	f.WantIdempotent()
+}
+
 func TestPreferencesChooseTheChannels(t *testing.T) {
 	f := newKit(t)
 	c := ada

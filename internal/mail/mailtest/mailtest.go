@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/mail"
 	"strings"
@@ -46,6 +47,7 @@ func Start(t testing.TB, o Options) *Server {
 	s := &Server{options: o}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
 	server.Domain, server.AllowInsecureAuth, server.TLSConfig = "localhost", true, o.TLS
+	server.ErrorLog = log.New(io.Discard, "", 0) // clients may die in the middle
 	server.ReadTimeout, server.WriteTimeout = 30*time.Second, 30*time.Second
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
