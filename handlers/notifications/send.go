@@ -94,10 +94,8 @@ func (s *Service) Dispatch(ctx context.Context, tx *store.Tx, p Planned) error {
 	switch {
 	case !found, address == "":
 		m.Status, m.Detail = Skipped, "the recipient has no address for this channel any more"
-	case m.Channel == Email && s.Mail == nil:
-		m.Status, m.Detail = Skipped, "no e-mail is sent: notifications.email.driver is none"
-	case m.Channel == Webhook && s.Hooks == nil:
-		m.Status, m.Detail = Skipped, "no webhook is called: notifications.webhook.secret is empty"
+	case s.off(m.Channel) != "":
+		m.Status, m.Detail = Skipped, s.off(m.Channel)
 	default:
 		m.Status = Sending
 	}
@@ -111,8 +109,22 @@ func (s *Service) Dispatch(ctx context.Context, tx *store.Tx, p Planned) error {
 	return tx.Enqueue(ctx, store.Job{Kind: SendJob, Name: m.MessageID, Key: m.MessageID, Payload: letter})
 }
 
+// off says why nothing goes out through a channel; "" if it does.
+func (s *Service) off(c Channel) string {
+	switch {
+	case c == Email && s.Mail == nil:
+		return "no e-mail is sent: notifications.email.driver is none"
+	case c == Webhook && s.Hooks == nil:
+		return "no webhook is called: notifications.webhook.secret is empty"
+	}
+	return ""
+}
+
 // Send makes an attempt, outside of any transaction.
 func (s *Service) Send(ctx context.Context, l Letter) (Answer, error) {
+	if off := s.off(l.Channel); off != "" { // since it was dispatched
+		return Answer{Detail: off}, nil
+	}
 	if l.Channel == Email {
 		mail, err := l.mail()
 		if err != nil {
