@@ -23,7 +23,8 @@ func (s *Server) renderSite() (map[string][]byte, error) {
 	return pages, err
 }
 
-// sitePage serves the site, rendered once.
+// sitePage serves the site, rendered once. It is open to everybody who reaches the server: a browser sends no token, and the
+// contracts are no secret.
 func (s *Server) sitePage(c *gin.Context) {
 	pages, err := s.site()
 	if err != nil {
