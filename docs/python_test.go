@@ -136,11 +136,11 @@ func TestThePythonPageAsItStands(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o644))
 	}
 	serving, _ := f.start("bash", "-ec", shell[1])
-	require.Eventually(t, func() bool { return strings.Contains(serving.String(), "ready on ") }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(serving.String(), "ready on ") }, 2*time.Minute, 50*time.Millisecond)
 
 	overHTTP, _ := f.start(".venv/bin/python", "consume_http.py")
 	require.Contains(t, f.run(".venv/bin/python", "publish_http.py"), "202 ")
-	require.Eventually(t, func() bool { return strings.Contains(overHTTP.String(), "heard over HTTP: prod_http 24.99\n") }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(overHTTP.String(), "heard over HTTP: prod_http 24.99\n") }, 2*time.Minute, 50*time.Millisecond)
 	t.Logf("from nothing to a published and a consumed event: %.1f s", time.Since(began).Seconds())
 
 	overKafka, _ := f.start(".venv/bin/python", "consume_kafka.py")
@@ -149,13 +149,13 @@ func TestThePythonPageAsItStands(t *testing.T) {
 	for _, line := range []string{"prod_http 24.99", "prod_kafka 4.50", "prod_outbox 9.99"} {
 		require.Eventually(t, func() bool {
 			return strings.Contains(overKafka.String(), "heard over Kafka: "+line+" caused by nothing\n")
-		}, time.Minute, 50*time.Millisecond, line)
+		}, 2*time.Minute, 50*time.Millisecond, line)
 		product, _, _ := strings.Cut(line, " ")
-		require.Eventually(t, func() bool { return f.get("/api/v1/inventory/"+product) == http.StatusOK }, time.Minute, 50*time.Millisecond, "inventory does not know %s", product)
+		require.Eventually(t, func() bool { return f.get("/api/v1/inventory/"+product) == http.StatusOK }, 2*time.Minute, 50*time.Millisecond, "inventory does not know %s", product)
 	}
 	require.NotContains(t, overKafka.String(), "refused")
 	require.NotContains(t, overHTTP.String(), "prod_kafka", "what is put straight onto Kafka is on Kafka alone")
-	require.Eventually(t, func() bool { return strings.Contains(overHTTP.String(), "heard over HTTP: prod_outbox 9.99\n") }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(overHTTP.String(), "heard over HTTP: prod_outbox 9.99\n") }, 2*time.Minute, 50*time.Millisecond)
 }
 
 func (f *folder) get(path string) int {
