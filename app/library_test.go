@@ -3,6 +3,8 @@ package app_test
 import (
 	"context"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,4 +59,13 @@ func TestAnotherRepositorysServiceAndContract(t *testing.T) {
 	status, contract := call(t, a, http.MethodGet, "/contracts/parcel.sent", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "shipping.parcel.sent.v1", contract["topic"])
+}
+
+// TestTheExampleStillBuildsOnThisModule: a dependency that is new here has to be known to the module in examples/shipping too,
+// whose own tests run as make test-examples.
+func TestTheExampleStillBuildsOnThisModule(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-mod=readonly", "-deps", "./...")
+	list.Dir = filepath.Join("..", "examples", "shipping")
+	out, err := list.CombinedOutput()
+	require.NoError(t, err, "run: make tidy\n%s", out)
 }
