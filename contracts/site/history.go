@@ -9,7 +9,25 @@ type release struct {
 }
 
 // change is "- `order.created`: text" or, about no single event, "- text".
-type change struct{ Event, Text string }
+type change struct {
+	Event string
+	Text  []stretch
+}
+
+// stretch is a part of a text; code stands between backticks.
+type stretch struct {
+	Text string
+	Code bool
+}
+
+func stretches(text string) (all []stretch) {
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			all = append(all, stretch{part, i%2 == 1})
+		}
+	}
+	return all
+}
 
 // readHistory reads the contracts' change log: sections with items. Anything else in it is prose for the file's readers.
 func readHistory(markdown string) (all []release) {
@@ -23,9 +41,9 @@ func readHistory(markdown string) (all []release) {
 		if !ok || len(all) == 0 {
 			continue
 		}
-		c := change{Text: text}
+		c := change{Text: stretches(text)}
 		if name, rest, found := strings.Cut(strings.TrimPrefix(text, "`"), "`"); found && strings.HasPrefix(text, "`") && strings.Contains(name, ".") {
-			c = change{Event: name, Text: strings.TrimLeft(rest, ": ")}
+			c = change{Event: name, Text: stretches(strings.TrimLeft(rest, ": "))}
 		}
 		last := &all[len(all)-1]
 		last.Items = append(last.Items, c)

@@ -44,7 +44,7 @@ func TestEveryEventHasItsPageWithEveryField(t *testing.T) {
 	require.Contains(t, pages["events/order.validated.html"], `<a href="order.created.html">order.created</a> of the same key`)
 	require.Contains(t, pages["events/order.created.html"], `<a href="order.validated.html">`)
 	require.Contains(t, pages["events/inventory.reserved.html"], "In the old dialect")
-	require.Contains(t, pages["events/order.created.html"], "`channel` is new and optional")
+	require.Contains(t, pages["events/order.created.html"], "<li><code>channel</code> is new and optional</li>")
 	require.NotContains(t, pages["events/order.cancelled.html"], "channel")
 	require.Contains(t, pages["changes.html"], "Prose is no event")
 }
