@@ -22,6 +22,7 @@ type event struct {
 	Examples []example
 	Changes  []release
 	Legacy   string // its name in the old dialect
+	Major    string
 }
 
 type field struct {
@@ -45,7 +46,7 @@ func describe(c *events.Catalogue) (all []*event, err error) {
 		notes := contracts.NotesOf(d.Contract)
 		e := &event{
 			Notes: notes, Purpose: d.Contract.Purpose, Service: strings.TrimSuffix(notes.Publisher, "-service"),
-			Keys: strings.Join(notes.Key, ", else "), Fields: fieldsOf(d), Legacy: events.LegacyName(notes.Type),
+			Keys: strings.Join(notes.Key, ", else "), Fields: fieldsOf(d), Legacy: events.LegacyName(notes.Type), Major: d.Contract.Major(),
 		}
 		if e.Examples, err = examplesOf(c, notes.Type); err != nil {
 			return nil, err

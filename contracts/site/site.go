@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"path"
 	"slices"
 	"strings"
 
@@ -30,8 +31,15 @@ func Render(c *events.Catalogue, history string) ([]contracts.File, error) {
 		return nil, err
 	}
 	changes := readHistory(history)
+	schemas, err := contracts.Schemas(c)
+	if err != nil {
+		return nil, err
+	}
 	files := []contracts.File{{Path: "style.css", Content: style}}
-	write := func(path, name string, p page) error {
+	for _, s := range schemas {
+		files = append(files, contracts.File{Path: "schemas/" + path.Base(s.Path), Content: s.Content})
+	}
+	write := func(file, name string, p page) error {
 		t, err := template.ParseFS(sources, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return err
@@ -39,9 +47,9 @@ func Render(c *events.Catalogue, history string) ([]contracts.File, error) {
 		p.Script, p.Events, p.Here = template.JS(script), all, name
 		var b bytes.Buffer
 		if err := t.ExecuteTemplate(&b, "layout.html", p); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
+			return fmt.Errorf("writing %s: %w", file, err)
 		}
-		files = append(files, contracts.File{Path: path, Content: b.Bytes()})
+		files = append(files, contracts.File{Path: file, Content: b.Bytes()})
 		return nil
 	}
 	if err := write("index.html", "index", page{Title: "Contracts", Map: drawMap(all), Publishers: byPublisher(all)}); err != nil {
