@@ -66,7 +66,9 @@ type Options struct {
 	Degraded  func() []string // what works less well than it should; nil for nothing
 	// Lag is what the transport has for the consumers of this process, by consumer and topic; nil for nothing.
 	Lag      func() map[string]map[string]store.Backlog
-	Draining func() bool // the process is stopping; nil for never
+	Draining func() bool   // the process is stopping; nil for never
+	Audience []string      // every service of the platform, wherever it runs
+	Copies   func() Copies // of personal data, beyond the reach of an erasure; nil for none
 	// Callers knows who a token is of; nil if the API asks nobody for one.
 	Callers func(token string) (Caller, bool)
 }

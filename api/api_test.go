@@ -63,7 +63,7 @@ func (p *platform) send(method, path, body string, headers ...string) answer {
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(p.t, err)
 	a := answer{status: response.StatusCode, header: response.Header, raw: string(raw)}
-	if strings.Contains(response.Header.Get("Content-Type"), "json") {
+	if kind := response.Header.Get("Content-Type"); strings.Contains(kind, "json") && !strings.Contains(kind, "ndjson") {
 		require.NoError(p.t, json.Unmarshal(raw, &a.body), "%s", raw)
 	}
 	return a

@@ -22,6 +22,8 @@ func (s *Server) peerEndpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/peers/trace", Process, "What a service knows about some events", nil, answering[traceAnswer](s.peerTrace)},
 		{http.MethodGet, "/peers/outbox", Process, "What a service committed after a position", nil, answering[outboxPage](s.peerOutbox)},
+		{http.MethodPost, "/peers/erase", Admin, "Part of an erasure: erase a customer's personal data in one service", nil,
+			action{body: erasedCustomer{}, status: http.StatusOK, answer: peerErased{}, handle: s.peerErase}},
 	}
 }
 

@@ -118,7 +118,7 @@ func startCluster(t *testing.T) *cluster {
 	b := &bus{nodes: map[string]driver.Transport{}}
 	peers := map[string][]string{}
 	c := &cluster{}
-	for i, services := range [][]string{{"catalog"}, {"inventory", "orders"}, {"fulfillment", "payments"}} {
+	for i, services := range [][]string{{"catalog", "customers"}, {"inventory", "orders"}, {"fulfillment", "payments"}} {
 		c.processes[i] = newProcess(t, b.driver(strings.Join(services, "+")), services...)
 		for _, service := range services {
 			peers[service] = []string{"http://" + c.processes[i].listen}

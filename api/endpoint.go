@@ -19,7 +19,7 @@ const (
 	Viewer    Role = "viewer"    // reads
 	Publisher Role = "publisher" // POST /events, for the source services that it is bound to
 	Operator  Role = "operator"  // commands, requeue, pause
-	Admin     Role = "admin"     // discards, sees personal data
+	Admin     Role = "admin"     // discards, sees and erases personal data
 	Process   Role = "process"   // what processes of the platform ask each other: no part of the public API
 )
 
@@ -57,6 +57,7 @@ func (s *Server) endpoints() []endpoint {
 	for _, part := range [][]endpoint{
 		s.catalogEndpoints(), s.inventoryEndpoints(), s.orderEndpoints(), s.paymentEndpoints(), s.fulfillmentEndpoints(),
 		s.notificationEndpoints(), s.auditEndpoints(), s.procurementEndpoints(),
+		s.customerEndpoints(), s.accountingEndpoints(),
 		s.eventEndpoints(), s.contractEndpoints(), s.operationEndpoints(), s.rebuildEndpoints(), s.peerEndpoints(),
 	} {
 		all = append(all, part...)

@@ -18,7 +18,7 @@ import (
 	"github.com/first-viscount/viscount/transports/gochannel"
 )
 
-var everyService = []string{"catalog", "fulfillment", "inventory", "orders", "payments"}
+var everyService = []string{"catalog", "customers", "fulfillment", "inventory", "orders", "payments"}
 
 func TestOneURLServesServicesOfSeveralProcesses(t *testing.T) {
 	c := startCluster(t)
@@ -66,7 +66,7 @@ func TestOperationsAnswerForAllProcesses(t *testing.T) {
 	c.at[0].stock()
 	c.at[0].eventually("nothing is under way", func() bool {
 		raw := c.at[0].send("GET", "/status", "").raw
-		return strings.Count(raw, `"lag_events":0`) == 5 && strings.Count(raw, `"in_flight":0`) == 5
+		return strings.Count(raw, `"lag_events":0`) == len(everyService) && strings.Count(raw, `"in_flight":0`) == len(everyService)
 	})
 	status := c.same(t, "/status")
 	require.Equal(t, everyService, names(status.body["services"], "service"))
@@ -368,4 +368,35 @@ func TestInstancesOfOneServiceAreNotCountedTwice(t *testing.T) {
 	require.Equal(t, float64(0), orders["lag_events"], "catalog owes it nothing")
 	require.Equal(t, true, orders["ready"])
 	require.ElementsMatch(t, []any{"inventory: does not run at " + f.URL + "/b, as http.peers says", "a lost its transport", "b lost its transport"}, status.body["degraded"])
+}
+
+func TestErasureReachesServicesOfOtherProcesses(t *testing.T) {
+	c := startCluster(t)
+	front, back := c.at[0], c.at[2]
+	front.stock()
+	require.Contains(t, front.want(200, "GET", "/events/recorded?type=order.created", "").raw, "1 Main St")
+	answer := back.want(202, "DELETE", "/customers/cust_1/personal-data", "") // asked where the customer service does not run
+	require.Equal(t, false, answer.body["complete"], "the cluster does not run the whole platform")
+	done := map[string]bool{}
+	for _, item := range answer.body["services"].([]any) {
+		one := item.(map[string]any)
+		if one["erased_at"] != nil {
+			done[one["service"].(string)] = true
+		} else {
+			require.Contains(t, one["detail"], "http.peers does not say where it does")
+		}
+	}
+	for _, service := range everyService {
+		require.True(t, done[service], service)
+	}
+	require.NotContains(t, front.want(200, "GET", "/events/recorded?type=order.created", "").raw, "1 Main St")
+	require.Equal(t, answer.body["complete"], front.want(200, "GET", "/customers/cust_1/personal-data", "").body["complete"])
+	front.want(404, "GET", "/customers/cust_9/personal-data", "")
+
+	c.processes[1].stop()
+	lost := front.want(202, "DELETE", "/customers/cust_1/personal-data", "")
+	require.Contains(t, lost.raw, "service orders was not reached")
+	c.processes[1].start()
+	again := front.want(202, "DELETE", "/customers/cust_1/personal-data", "")
+	require.NotContains(t, again.raw, "was not reached", "repeated, it is done")
 }

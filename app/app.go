@@ -298,7 +298,7 @@ func (a *App) serve(platform api.Platform) error {
 	options := api.Options{
 		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
-		Degraded: a.degraded, Lag: a.lag,
+		Degraded: a.degraded, Lag: a.lag, Audience: a.audience(), Copies: a.copies,
 	}
 	if a.callers != nil {
 		options.Callers = a.callers.find

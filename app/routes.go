@@ -56,7 +56,7 @@ func sellers(s api.Platform) []router.Consumer {
 			router.On(s.Orders.NoteUnfulfilled),
 		}, Jobs: []router.Job{
 			router.Do(orders.ExpireJob, s.Orders.Expire),
-		}},
+		}, Erase: s.Orders.Erase},
 		{Name: "payments", Source: events.PaymentsService, Migrations: payments.Migrations, Routes: []router.Route{
 			router.On(s.Payments.Authorise),
 			router.On(s.Payments.Capture),
@@ -90,7 +90,7 @@ func watchers(s api.Platform) []router.Consumer {
 			router.Do(notifications.PlanJob, s.Notifications.Dispatch),
 			router.Call(notifications.SendJob, s.Notifications.Send, s.Notifications.RecordSent),
 			router.Call(notifications.ForgetJob, s.Notifications.AskForget, s.Notifications.RecordForgotten),
-		}, Rebuild: router.Rebuild{Never: "its messages have gone out, and must neither go again nor be forgotten"}},
+		}, Rebuild: router.Rebuild{Never: "its messages have gone out, and must neither go again nor be forgotten"}, Erase: s.Notifications.Erase},
 		{Name: "audit", Source: events.AuditService, Migrations: audit.Migrations, Routes: []router.Route{
 			router.On(s.Audit.Append),
 		}, Rebuild: router.Rebuild{Never: "its trail is evidence: it is verified (viscount audit verify), never written again"}},

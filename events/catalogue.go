@@ -81,6 +81,9 @@ func checkContract(d Definition) error {
 	if !serviceForm.MatchString(k.Publisher) {
 		return fmt.Errorf("contract %s: Publisher must be a kebab-case source_service, is %q", k.Type, k.Publisher)
 	}
+	if d.Personal() && d.Shape.subject < 0 {
+		return fmt.Errorf("contract %s: it holds personal data, so mark the string field that names whose it is with class:\"subject\"; erasing goes by it", k.Type)
+	}
 	for name := range strings.SplitSeq(k.Key, "|") {
 		if f := d.Shape.byName[name]; f == nil || f.Kind != KindString {
 			return fmt.Errorf("contract %s: Key %q must name a string field of its data", k.Type, name)

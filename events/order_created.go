@@ -3,7 +3,7 @@ package events
 // OrderCreated is the data of order.created. Published when a new order is created.
 type OrderCreated struct {
 	OrderID         string  `json:"order_id" rule:"id"`
-	CustomerID      string  `json:"customer_id" rule:"id"`
+	CustomerID      string  `json:"customer_id" rule:"id" class:"subject"`
 	TotalAmount     Money   `json:"total_amount"`
 	Currency        string  `json:"currency" rule:"currency"`
 	Status          string  `json:"status" rule:"text"`

@@ -40,11 +40,13 @@ type Shape struct {
 	Members []Member // of an object, in order
 	Element *Shape   // of a list
 
-	byName map[string]*Member
+	byName   map[string]*Member
+	personal bool // an object that holds personal members
+	subject  int  // the Go field that names whose data an object is, -1 if none
 }
 
 // Member is a field of an object. Its tags: json (omitzero: optional, so that it may be absent or null), rule, oneof (the
-// words of a vocabulary), class:"personal", doc, and deprecated with since, sunset and use.
+// words of a vocabulary), class:"personal", class:"subject" (the string that names whose data it is), doc, and deprecated with since, sunset and use.
 type Member struct {
 	*Shape
 	Name       string
@@ -101,9 +103,14 @@ func ShapeOf(t reflect.Type) *Shape {
 }
 
 func objectShape(t reflect.Type) *Shape {
-	s := &Shape{Kind: KindObject, Name: t.Name(), byName: map[string]*Member{}}
+	s := &Shape{Kind: KindObject, Name: t.Name(), byName: map[string]*Member{}, subject: -1}
 	for i := range t.NumField() {
-		s.Members = append(s.Members, memberOf(t.Field(i), i))
+		m := memberOf(t.Field(i), i)
+		s.personal = s.personal || m.Personal || m.personal || m.Element != nil && m.Element.personal
+		if t.Field(i).Tag.Get("class") == "subject" && m.Kind == KindString {
+			s.subject = i
+		}
+		s.Members = append(s.Members, m)
 	}
 	for i := range s.Members {
 		s.byName[s.Members[i].Name] = &s.Members[i]

@@ -34,6 +34,8 @@ type Consumer struct {
 	Routes     []Route
 	Jobs       []Job
 	Rebuild    Rebuild // what of its tables can be filled again from recorded events
+	// Erase removes a customer's personal data from the service's own tables; nil where they hold none. It may run again.
+	Erase func(ctx context.Context, tx *store.Tx, customerID string) error
 }
 
 // Part is a Route, a Job or a Rebuild.

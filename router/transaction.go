@@ -112,7 +112,9 @@ func (s *Service) enter(ctx context.Context, tx *store.Tx, d *delivery) (bool, e
 		current, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
 		return found && current.Same(*d.parked), err
 	}
-	_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: d.event.Envelope.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
+	_, fresh, err := tx.Arrive(ctx, store.Arrival{
+		EventID: d.event.Envelope.EventID, Digest: d.event.Digest(), Foreign: d.foreign, Subject: d.event.Subject(), At: d.event.Envelope.Timestamp,
+	})
 	if err != nil {
 		return false, err
 	}

@@ -34,6 +34,8 @@ type committer struct {
 	ended time.Time   // when the last group was flushed
 	later []*member   // put off to the next group
 	work  chan func() // to the worker that runs members; replaced when one is abandoned
+
+	compacting chan error // who waits for the file to be rewritten, between two groups
 }
 
 func (c *committer) run() {
@@ -44,6 +46,10 @@ func (c *committer) run() {
 	}()
 	for {
 		group, open := c.gather()
+		if done := c.compacting; done != nil {
+			c.compacting = nil
+			done <- c.compact()
+		}
 		if len(group) > 0 || c.store.relay.marks.waiting() {
 			c.commit(group)
 		}
@@ -65,6 +71,8 @@ func (c *committer) gather() ([]*member, bool) {
 	case m := <-c.store.queue:
 		group = append(group, m)
 	case <-c.store.relay.marks.flush:
+	case c.compacting = <-c.store.compacts:
+		return group, true
 	case <-c.store.closing:
 		select {
 		case m := <-c.store.queue:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -34,6 +35,8 @@ type Arrival struct {
 	EventID uuid.UUID
 	Digest  [16]byte // of the canonical content, so that other bytes of the same content are no other event
 	Foreign *Foreign // for events that no outbox of ours holds; nil otherwise
+	Subject string   // whose personal data it holds, "" for nobody
+	At      time.Time
 }
 
 // Foreign are the facts of an event from outside that a trace needs.
@@ -43,7 +46,7 @@ type Foreign struct {
 }
 
 // Arrive enters an event into the inbox as applied; the caller corrects that with Settle if it ends otherwise. When the id
-// is there already it answers its state, or ErrConflict if the content differs.
+// is there already it answers its state, or ErrConflict if the content differs, which it may where personal data was erased.
 func (t *Tx) Arrive(ctx context.Context, a Arrival) (prior State, fresh bool, err error) {
 	f := a.Foreign
 	var n int64
@@ -67,7 +70,9 @@ func (t *Tx) Arrive(ctx context.Context, a Arrival) (prior State, fresh bool, er
 		return 0, false, fmt.Errorf("reading the inbox: %w", err)
 	}
 	if string(digest) != string(a.Digest[:]) {
-		return prior, false, ErrConflict
+		if erased, err := t.erased(ctx, a.Subject, a.At); err != nil || !erased {
+			return prior, false, cmp.Or(err, ErrConflict)
+		}
 	}
 	return prior, false, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -102,7 +103,9 @@ func (t *Tx) accept(ctx context.Context, e *events.Decoded, complete func(row *e
 	}
 	if stored != nil {
 		if string(stored) != string(digest[:]) {
-			return false, ErrConflict
+			if erased, err := t.erased(ctx, e.Subject(), e.Envelope.Timestamp); err != nil || !erased {
+				return false, cmp.Or(err, ErrConflict)
+			}
 		}
 		return true, nil
 	}

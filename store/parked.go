@@ -50,6 +50,9 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 	if err != nil {
 		return fmt.Errorf("parking: %w", err)
 	}
+	if p.Payload, err = t.keepable(ctx, p.EventType, p.Payload); err != nil {
+		return err
+	}
 	var id any
 	if p.EventID != uuid.Nil {
 		id = idBytes(p.EventID)

@@ -57,6 +57,7 @@ type Store struct {
 	jobs  jobClock
 
 	queue      chan *member
+	compacts   chan chan error // to the committer: rewrite the file; see compact
 	closing    chan struct{}
 	running    sync.WaitGroup // committers, and the refreshing of a shared database
 	doing      sync.RWMutex   // Do against Close
@@ -78,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		name: o.Service, source: o.Source, options: o, catalogue: o.Catalogue, clock: o.Clock, log: o.Logger,
 		metrics: o.Metrics, failpointAt: o.Failpoint, groupSize: o.GroupSize,
-		queue: make(chan *member, queueLength), closing: make(chan struct{}), listeners: map[int]func(){},
+		queue: make(chan *member, queueLength), compacts: make(chan chan error), closing: make(chan struct{}), listeners: map[int]func(){},
 	}
 	s.setDefaults(o.Registerer)
 	var err error
