@@ -102,12 +102,12 @@ func watchers(s api.Platform) []router.Consumer {
 		{Name: "customers", Source: events.CustomersService, Migrations: customers.Migrations, Routes: []router.Route{
 			router.On(s.Customers.CountOrder),
 			router.On(s.Customers.CountRefund),
-		}},
+		}, Rebuild: router.Rebuild{Tables: customers.Projection}},
 		{Name: "accounting", Source: events.AccountingService, Migrations: accounting.Migrations, Routes: []router.Route{
 			router.On(s.Accounting.PostPayment),
 			router.On(s.Accounting.PostRefund),
 			router.On(s.Accounting.ReconcileRefund),
-		}},
+		}, Rebuild: router.Rebuild{Tables: accounting.Projection, Kept: accounting.Kept}},
 		{Name: "search", Source: events.SearchService, Migrations: search.Migrations, Routes: []router.Route{
 			router.On(s.Search.IndexCreated),
 			router.On(s.Search.IndexUpdated),

@@ -15,6 +15,13 @@ import (
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
+// Projection are the tables that derive from events. Of the journal only open periods are filled again: Kept are the entries of
+// closed ones, which never change, and what was closed.
+var (
+	Projection = []string{"entries", "unnamed_refunds"}
+	Kept       = []store.Rows{{Table: "closed_periods"}, {Table: "entries", Where: "period <= (SELECT MAX(period) FROM closed_periods)"}}
+)
+
 // Service holds the rules of accounting.
 type Service struct{}
 

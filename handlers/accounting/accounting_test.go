@@ -23,7 +23,8 @@ type fixture struct {
 
 func newKit(t *testing.T) fixture {
 	s := &accounting.Service{}
-	return fixture{t: t, svc: s, Kit: routertest.New(t, accounting.Migrations, router.On(s.PostPayment), router.On(s.PostRefund), router.On(s.ReconcileRefund))}
+	return fixture{t: t, svc: s, Kit: routertest.New(t, accounting.Migrations,
+		router.On(s.PostPayment), router.On(s.PostRefund), router.On(s.ReconcileRefund), router.Rebuild{Tables: accounting.Projection, Kept: accounting.Kept})}
 }
 
 // january is when the kit's clock starts, too.
@@ -101,6 +102,7 @@ func TestEveryCurrencyBalances(t *testing.T) {
 	require.Equal(t, events.Money(400), net(b, "USD", accounting.Refunds))
 	f.WantOnly()
 	f.WantIdempotent()
+	f.WantRebuilt()
 }
 
 func TestTheOrderOfArrivalDoesNotMatter(t *testing.T) {
@@ -119,6 +121,7 @@ func TestTheOrderOfArrivalDoesNotMatter(t *testing.T) {
 		require.Zero(t, net(b, "USD", accounting.RefundClearing), "%v", facts)
 		require.Len(t, f.journal(accounting.Filter{}), 6)
 		f.WantIdempotent()
+		f.WantRebuilt()
 	}
 }
 
@@ -133,6 +136,7 @@ func TestARefundWithoutCurrencyTakesThatOfItsPayment(t *testing.T) {
 			}
 			require.Equal(t, events.Money(300), net(f.balance(""), "GBP", accounting.Refunds))
 			f.WantIdempotent()
+			f.WantRebuilt()
 		})
 	}
 }
@@ -159,7 +163,17 @@ func TestAClosedPeriodTakesCorrectionsOnlyAsNewEntries(t *testing.T) {
 	require.NoError(t, f.close("2025-10"), "it is closed with December")
 	f.Receive(paid("order_3", 10, "USD", january.AddDate(0, 1, 0))) // a clock that is ahead
 	require.Equal(t, "2026-02", f.journal(accounting.Filter{OrderID: "order_3"})[0].Period)
+
 	f.WantIdempotent()
+	f.WantRebuilt()
+
+	for _, forgotten := range []string{"payment.refunded", "payment.processed"} { // their retention is over
+		f.Forget(forgotten)
+	}
+	require.Equal(t, router.RebuildDone, f.Rebuild(true).State)
+	require.Equal(t, before, f.journal(accounting.Filter{}), "closed periods are kept, open ones are what is recorded")
+	require.ErrorContains(t, f.close("2026-13"), "is no period")
+	require.NoError(t, f.close("2025-11"), "what was closed is still closed")
 }
 
 func TestTheJournalIsRead(t *testing.T) {

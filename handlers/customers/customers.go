@@ -15,6 +15,9 @@ import (
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
+// Projection are the tables that derive from events; what people asked for, the erasures, does not.
+var Projection = []string{"orders"}
+
 // Service holds the rules of customers.
 //
 // Everything is worked out from one row per order, which completion and refunds fill in any order. An order that was never

@@ -17,7 +17,7 @@ import (
 
 func newKit(t *testing.T) (*routertest.Kit, *customers.Service) {
 	s := &customers.Service{}
-	return routertest.New(t, customers.Migrations, router.On(s.CountOrder), router.On(s.CountRefund)), s
+	return routertest.New(t, customers.Migrations, router.On(s.CountOrder), router.On(s.CountRefund), router.Rebuild{Tables: customers.Projection}), s
 }
 
 var at = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
@@ -71,6 +71,7 @@ func TestCompletedOrdersEarnPointsAndRefundsTakeThemBack(t *testing.T) {
 	require.EqualValues(t, 5, all[1].TakenBack)
 	k.WantOnly()
 	k.WantIdempotent()
+	k.WantRebuilt()
 }
 
 func TestARefundOfAnOrderThatWasNeverCompletedCountsForNothing(t *testing.T) {
@@ -80,6 +81,7 @@ func TestARefundOfAnOrderThatWasNeverCompletedCountsForNothing(t *testing.T) {
 	require.Equal(t, customers.Customer{CustomerID: "cust_1", Value: []customers.Value{}}, customer(k, s, "cust_1"))
 	require.Equal(t, customers.NotCompleted, orders(k, s, "cust_1")[0].Status)
 	k.WantIdempotent()
+	k.WantRebuilt()
 }
 
 func TestEveryOrderOfArrivalGivesTheSame(t *testing.T) {
@@ -102,6 +104,8 @@ func TestEveryOrderOfArrivalGivesTheSame(t *testing.T) {
 		require.Equal(t, want, customer(k, s, "cust_1"), "%v", facts)
 		require.Equal(t, wantOrders, orders(k, s, "cust_1"), "%v", facts)
 		k.WantIdempotent()
+		k.WantRebuilt()
+		k.WantRebuilt()
 	}
 }
 
@@ -114,6 +118,7 @@ func TestAForeignEventMayLeaveCustomerAndCurrencyOut(t *testing.T) {
 	k.ReceiveForeign(bare, at)
 	require.Equal(t, []customers.Value{{Currency: "USD", Orders: 1, Final: 1000, Refunded: 100, Net: 900}}, customer(k, s, "cust_1").Value)
 	k.WantIdempotent()
+	k.WantRebuilt()
 }
 
 func TestAnUnknownCustomerIsSaid(t *testing.T) {
