@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/first-viscount/viscount/events"
@@ -19,10 +20,27 @@ type books struct {
 	revenue  events.Money     // Σ final − refunded of them
 	outcomes Outcomes
 	reasons  map[string]int
+
+	mu         sync.Mutex
+	ended      []ended          // the run's orders, for the services that only listen
+	adjusted   map[string]int64 // by product, as inventory says
+	deliveries map[string]int64 // by reference number, as the audit trail says
+	trailed    bool             // the trail was recounted
 }
 
+// ended is what is known of an order when everything is over.
+type ended struct {
+	id, customer                        string
+	completed                           bool
+	final, refunded, captured, paidBack events.Money
+	announced                           []string // ids of the events that its customer is told of
+}
+
+// money tells whether the customer service has heard of the order: it was completed, or money went back.
+func (e ended) money() bool { return e.completed || e.refunded > 0 }
+
 func newBooks(r *run) *books {
-	return &books{r: r, byName: map[string]*rule{}, shipped: map[string]int64{}, reasons: map[string]int{}}
+	return &books{r: r, byName: map[string]*rule{}, shipped: map[string]int64{}, reasons: map[string]int{}, adjusted: map[string]int64{}, deliveries: map[string]int64{}}
 }
 
 func (b *books) rule(name string) *rule {
@@ -66,6 +84,28 @@ func (b *books) order(f facts) {
 	b.money(f, slices.Contains(path, "completed"))
 	b.reserved(f, slices.Contains(path, "completed"))
 	b.delivered(f)
+	b.end(f, slices.Contains(path, "completed"))
+}
+
+// end keeps what the other services are compared with.
+func (b *books) end(f facts, completed bool) {
+	e := ended{id: f.plan.id, customer: f.plan.customer, completed: completed, final: f.order.Final, refunded: f.order.Refunded}
+	for _, p := range f.payments {
+		e.captured += p.Captured
+		e.paidBack += p.Refunded
+	}
+	var walk func(list []traceEvent)
+	walk = func(list []traceEvent) {
+		for _, t := range list {
+			told := t.EventType == "order.created" || t.EventType == "order.validated" || t.EventType == "order.cancelled"
+			if told && t.Key == e.id {
+				e.announced = append(e.announced, t.EventID)
+			}
+			walk(t.Children)
+		}
+	}
+	walk(f.trace.Events)
+	b.ended = append(b.ended, e)
 }
 
 func (b *books) count(f facts) {
@@ -211,10 +251,11 @@ func (b *books) stock(p *product, locations []locationFacts) {
 		adjusted += l.Adjusted
 		shipped += l.Shipped
 	}
+	b.adjusted[p.id] = adjusted
 	r.check(shipped == b.shipped[p.id], "%s: %d shipped, its orders took %d", p.id, shipped, b.shipped[p.id])
 	if p.deleted {
 		r.check(adjusted == shipped, "%s was deleted, but %d were not written off", p.id, adjusted-shipped)
 	} else {
-		r.check(adjusted == p.adjusted, "%s: adjusted by %d, staff adjusted %d", p.id, adjusted, p.adjusted)
+		r.check(adjusted == p.adjusted+p.delivered, "%s: adjusted by %d, staff adjusted %d, %d were delivered", p.id, adjusted, p.adjusted, p.delivered)
 	}
 }

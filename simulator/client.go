@@ -131,13 +131,15 @@ type platformFacts struct {
 	duplicates, dead int64
 	commits          float64
 	started          float64 // of the process that counts the commits
+	services         []string
 }
 
 func (c *client) platform(ctx context.Context) (f platformFacts, err error) {
 	var status struct {
 		Services []struct {
-			Duplicates int64 `json:"duplicates"`
-			Dead       int64 `json:"dead"`
+			Service    string `json:"service"`
+			Duplicates int64  `json:"duplicates"`
+			Dead       int64  `json:"dead"`
 		} `json:"services"`
 	}
 	if err := c.get(ctx, "/status", &status); err != nil {
@@ -146,6 +148,7 @@ func (c *client) platform(ctx context.Context) (f platformFacts, err error) {
 	for _, s := range status.Services {
 		f.duplicates += s.Duplicates
 		f.dead += s.Dead
+		f.services = append(f.services, s.Service)
 	}
 	if f.started, err = c.metric(ctx, "process_start_time_seconds "); err != nil {
 		return f, err
@@ -178,4 +181,37 @@ func (c *client) metric(ctx context.Context, prefix string) (sum float64, err er
 		sum += value
 	}
 	return sum, lines.Err()
+}
+
+// open reads an answer as it comes.
+func (c *client) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.authorise(request)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, errors.Join(fmt.Errorf("GET %s: %s", path, response.Status), response.Body.Close())
+	}
+	return response.Body, nil
+}
+
+// lines reads an NDJSON answer line by line.
+func (c *client) lines(ctx context.Context, path string, read func(line []byte) error) error {
+	body, err := c.open(ctx, path)
+	if err != nil {
+		return err
+	}
+	scanner := bufio.NewScanner(body)
+	scanner.Buffer(nil, 1<<20)
+	for n := 1; err == nil && scanner.Scan(); n++ {
+		if err = read(scanner.Bytes()); err != nil {
+			err = fmt.Errorf("%s, line %d: %w", path, n, err)
+		}
+	}
+	return errors.Join(err, scanner.Err(), body.Close())
 }

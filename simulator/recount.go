@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/first-viscount/viscount/events"
@@ -128,20 +127,22 @@ func (r *run) recount(ctx context.Context, before platformFacts, took time.Durat
 	if err != nil {
 		return nil, err
 	}
+	if err := r.awaitDeliveries(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.quiesce(ctx); err != nil {
 		return nil, err
 	}
 	r.progress.Phase("recount", len(r.orders))
 	defer r.progress.Done()
 	b := newBooks(r)
-	var mu sync.Mutex
 	err = each(ctx, r.orders, askers, func(ctx context.Context, o *order) error {
 		f, err := r.factsOf(ctx, o)
 		if err != nil {
 			return fmt.Errorf("recounting %s: %w", o.id, err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.order(f)
 		r.progress.Add(1)
 		return nil
@@ -149,18 +150,10 @@ func (r *run) recount(ctx context.Context, before platformFacts, took time.Durat
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, r.shop.products, askers, func(ctx context.Context, p *product) error {
-		var stock struct {
-			Locations []locationFacts `json:"locations"`
-		}
-		if err := r.http.get(ctx, "/inventory/"+p.id, &stock); err != nil {
-			return fmt.Errorf("recounting %s: %w", p.id, err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		b.stock(p, stock.Locations)
-		return nil
-	})
+	if err := r.recountStock(ctx, b); err != nil {
+		return nil, err
+	}
+	skipped, err := r.recountParts(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +162,28 @@ func (r *run) recount(ctx context.Context, before platformFacts, took time.Durat
 		return nil, err
 	}
 	b.rule("no dead letter").check(last.dead == before.dead, "the platform has %d dead letters, it had %d before", last.dead, before.dead)
-	return r.report(b, before, after, took), nil
+	report := r.report(b, before, after, took)
+	report.Skipped = skipped
+	return report, nil
+}
+
+func (r *run) recountStock(ctx context.Context, b *books) error {
+	return each(ctx, r.shop.products, askers, func(ctx context.Context, p *product) error {
+		var stock struct {
+			Locations []locationFacts `json:"locations"`
+		}
+		err := r.http.get(ctx, "/inventory/"+p.id, &stock)
+		if err == nil && r.has("procurement") {
+			p.delivered, err = r.deliveredOf(ctx, p)
+		}
+		if err != nil {
+			return fmt.Errorf("recounting %s: %w", p.id, err)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stock(p, stock.Locations)
+		return nil
+	})
 }
 
 // quiesce waits until nothing of the run is on its way any more: the last shipments and releases follow the settled orders.
@@ -180,6 +194,7 @@ func (r *run) quiesce(ctx context.Context) error {
 			Services []struct {
 				Pending  int64 `json:"outbox_pending"`
 				InFlight int64 `json:"in_flight"`
+				Lag      int64 `json:"lag_events"`
 			} `json:"services"`
 		}
 		if err := r.http.get(ctx, "/status", &status); err != nil {
@@ -187,7 +202,7 @@ func (r *run) quiesce(ctx context.Context) error {
 		}
 		calm++
 		for _, s := range status.Services {
-			if s.Pending+s.InFlight > 0 {
+			if s.Pending+s.InFlight+s.Lag > 0 {
 				calm = 0
 			}
 		}

@@ -20,6 +20,8 @@ type product struct {
 	doomed   bool // staff delete or deactivate it in mid-run
 	deleted  bool
 	adjusted int64 // Σ of staff's adjustments
+
+	delivered int64 // Σ of received purchase orders
 }
 
 // shop is the staff and what they sell.
@@ -50,8 +52,11 @@ func newShop(r *run) *shop {
 func (s *shop) open(ctx context.Context) error {
 	s.r.progress.Phase("products", len(s.products))
 	defer s.r.progress.Done()
+	if err := s.introduce(ctx); err != nil {
+		return err
+	}
 	return each(ctx, s.products, askers, func(ctx context.Context, p *product) error {
-		body := map[string]any{"product_id": p.id, "name": "Product " + p.id, "category_id": "cat_simulated", "price": p.price}
+		body := map[string]any{"product_id": p.id, "name": "Product " + p.id, "category_id": s.category(), "price": p.price}
 		if err := s.r.http.post(ctx, "/products", "", body, nil); err != nil {
 			return err
 		}
@@ -120,7 +125,7 @@ func (s *shop) work(ctx context.Context, r *run) {
 }
 
 func (s *shop) act(ctx context.Context, n int, p *product) error {
-	switch n % 5 {
+	switch n % 6 {
 	case 0:
 		return s.adjust(ctx, s.pick(func(p *product) bool { return p.scarce }), 10, events.AdjustmentRestock)
 	case 1:
@@ -129,6 +134,8 @@ func (s *shop) act(ctx context.Context, n int, p *product) error {
 		return s.changePrice(ctx, s.pick(func(p *product) bool { return p.moving }), n%10 == 2)
 	case 3:
 		return s.reserveAndRelease(ctx, p)
+	case 4:
+		return s.buy(ctx, s.pick(func(p *product) bool { return p.scarce }))
 	}
 	return s.doom(ctx)
 }
@@ -147,7 +154,7 @@ func (s *shop) pick(kind func(*product) bool) *product {
 // changePrice sets a new price, at once or in a second.
 func (s *shop) changePrice(ctx context.Context, p *product, later bool) error {
 	price := p.price + events.Money(s.rng.IntN(50)+1)
-	body := map[string]any{"name": "Product " + p.id, "category_id": "cat_simulated", "price": price}
+	body := map[string]any{"name": "Product " + p.id, "category_id": s.category(), "price": price}
 	if later {
 		body["effective_date"] = time.Now().Add(time.Second).UTC()
 	}
@@ -188,7 +195,7 @@ func (s *shop) doom(ctx context.Context) error {
 			p.deleted = true
 			return s.r.http.send(ctx, http.MethodDelete, path+"?reason=discontinued", "", nil, nil)
 		}
-		return s.r.http.send(ctx, http.MethodPut, path, "", map[string]any{"name": "Product " + p.id, "category_id": "cat_simulated", "price": p.price, "is_active": false}, nil)
+		return s.r.http.send(ctx, http.MethodPut, path, "", map[string]any{"name": "Product " + p.id, "category_id": s.category(), "price": p.price, "is_active": false}, nil)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type order struct {
 	customer string
 	lines    []orderLine
 	delay    time.Duration // before a later cancellation
+	looks    bool          // searches before
 
 	posted    time.Time
 	settled   time.Time
@@ -49,7 +50,7 @@ type orderLine struct {
 
 // plan draws one order.
 func (s *shop) plan(rng *rand.Rand, i int) *order {
-	o := &order{id: fmt.Sprintf("order_%d_%s_%06d", s.r.Seed, s.r.id, i), customer: fmt.Sprintf("cust_%d_%d", s.r.Seed, rng.IntN(1000)), intent: draw(rng)}
+	o := &order{id: fmt.Sprintf("order_%d_%s_%06d", s.r.Seed, s.r.id, i), customer: s.r.customer(rng.IntN(1000)), looks: i%10 == 0, intent: draw(rng)}
 	for range 1 + rng.IntN(5) {
 		o.lines = append(o.lines, orderLine{product: s.products[rng.IntN(len(s.products))], quantity: 1 + rng.Int64N(3), named: rng.IntN(10) < 7})
 	}
@@ -111,6 +112,11 @@ func (o *order) body(s *shop) map[string]any {
 
 // live is a shopper's day: the order, then what the shopper meant to do with it.
 func (r *run) live(ctx context.Context, o *order) error {
+	if o.looks {
+		if err := r.look(ctx, o); err != nil {
+			return err
+		}
+	}
 	o.posted = time.Now()
 	r.watch.expect(o)
 	err := r.http.post(ctx, "/orders", "", o.body(r.shop), nil)

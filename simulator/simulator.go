@@ -51,6 +51,7 @@ type Report struct {
 	CommitsPerOrder    float64        `json:"commits_per_order"` // 0 if the server was restarted meanwhile
 	Refused            int            `json:"refused"`           // orders that were turned away, as they should be
 	Reasons            map[string]int `json:"cancellation_reasons"`
+	Skipped            []string       `json:"skipped_services,omitzero"` // that the platform does not run: neither played nor recounted
 }
 
 // Latency is from POST to settled, in milliseconds.
@@ -90,6 +91,7 @@ type run struct {
 	Options
 	id       string
 	http     *client
+	services []string // of the parts: those that are there
 	shop     *shop
 	orders   []*order
 	watch    *watcher
@@ -117,6 +119,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.shop = newShop(r)
 	before, err := r.http.platform(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.findParts(ctx, before.services); err != nil {
 		return nil, err
 	}
 	if err := r.shop.open(ctx); err != nil {

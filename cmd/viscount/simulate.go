@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -64,6 +65,9 @@ func printReport(out io.Writer, r *simulator.Report) error {
 	commits := fmt.Sprintf("%.2f", r.CommitsPerOrder)
 	if r.CommitsPerOrder == 0 {
 		commits = "unknown (the server was restarted)"
+	}
+	if len(r.Skipped) > 0 {
+		fmt.Fprintf(out, "not on this server, neither played nor recounted: %s\n", strings.Join(r.Skipped, ", "))
 	}
 	fmt.Fprintf(out, "commits per order %s, duplicates absorbed %d, dead letters %d\n\n", commits, r.DuplicatesAbsorbed, r.DeadLetters)
 	for _, i := range r.Invariants {

@@ -1,0 +1,154 @@
+package simulator
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/events"
+)
+
+// world is what an honest platform says of one completed order of 7.00, of which 1.50 came back.
+type world struct {
+	ended    ended
+	customer customerFacts
+	history  []historyFacts
+	balance  balanceFacts
+	journal  []entryFacts
+	messages []messageFacts
+	trail    []record
+	orders   []purchaseFacts
+	product  *product
+	stock    int64 // adjusted, as inventory says
+	active   []string
+	found    []foundFacts
+}
+
+func honestWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		ended: ended{id: "order_1", customer: "cust_1", completed: true, final: 700, refunded: 150, captured: 700, paidBack: 150, announced: []string{"created", "validated"}},
+		history: []historyFacts{
+			{OrderID: "order_1", Status: "completed", Currency: "USD", Final: 700, Refunded: 150, Earned: 7, TakenBack: 2},
+			{OrderID: "order_0", Status: "not_completed", Currency: "USD", Refunded: 900},
+		},
+		journal: []entryFacts{
+			{"order_1", "USD", 700, cash, sales}, {"order_1", "USD", 150, clearing, cash}, {"order_1", "USD", 150, refunds, clearing},
+		},
+		product: &product{id: "prod_1"}, stock: 40, active: []string{"prod_1", "prod_2"}, found: []foundFacts{{"prod_2"}, {"prod_1"}},
+		orders: []purchaseFacts{
+			{ID: "po_1", Product: "prod_1", Location: "main", Status: "received", Received: 30}, {ID: "po_2", Product: "prod_1", Location: "main", Status: "proposed"},
+			{ID: "po_3", Product: "prod_1", Location: "berlin", Status: "approved"},
+		},
+	}
+	require.NoError(t, json.Unmarshal([]byte(`{"points":{"balance":5,"earned":7,"taken_back":2},
+		"lifetime_value":[{"currency":"USD","orders":1,"final_amount":"7.00","refunded_amount":"1.50","net_amount":"5.50"}]}`), &w.customer))
+	require.NoError(t, json.Unmarshal([]byte(`{"currencies":[{"currency":"USD","debits":"10.00","credits":"10.00","accounts":[
+		{"account":"1000","debits":"7.00","credits":"1.50"},{"account":"2100","debits":"1.50","credits":"1.50"},{"account":"4000","debits":"0.00","credits":"7.00"},{"account":"4900","debits":"1.50","credits":"0.00"}]}]}`), &w.balance))
+	require.NoError(t, json.Unmarshal([]byte(`[{"message_id":"m1","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"created"}]},
+		{"message_id":"m2","recipient":"customer:cust_1","channel":"webhook","notices":[{"event_id":"created"}]},
+		{"message_id":"m3","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"validated"},{"event_id":"price"}]}]`), &w.messages))
+	w.append(record{EventID: "e1", Product: "prod_1", New: 10})
+	w.append(record{EventID: "e2", Product: "prod_1", Old: 10, New: 40, Reference: "po_1"})
+	return w
+}
+
+// append chains a record as the audit service does.
+func (w *world) append(r record) {
+	r.Sequence, r.Previous = int64(len(w.trail)+1), genesis
+	if n := len(w.trail); n > 0 {
+		r.Previous = w.trail[n-1].Hash
+	}
+	r.Hash = fmt.Sprintf("%x", 1000+r.Sequence)
+	r.seal = r.Hash
+	w.trail = append(w.trail, r)
+}
+
+func (w *world) broken() (names []string) {
+	b := newBooks(&run{})
+	b.ended, b.adjusted = []ended{w.ended}, map[string]int64{"prod_1": w.stock}
+	b.customer("cust_1", w.customer, w.history)
+	b.balanced(w.balance)
+	b.journal(w.journal)
+	b.messages("cust_1", w.messages)
+	b.trail([]*product{w.product}, w.trail)
+	b.purchases(w.product, w.orders)
+	b.found("product", w.active, w.found)
+	for _, i := range b.invariants() {
+		if !i.Held {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
+	require.Empty(t, honestWorld(t).broken(), "an honest platform breaks nothing")
+	const (
+		history   = "customers: history, points and lifetime value agree with orders"
+		balance   = "accounting: debits = credits"
+		posted    = "accounting: payments and refunds are those of orders"
+		told      = "notifications: each event in exactly one message per recipient and channel"
+		chain     = "audit: the chain verifies"
+		trail     = "audit: every adjustment stands in the trail once"
+		open      = "procurement: at most one open purchase order per product and location"
+		delivered = "procurement: every delivery raised the stock once"
+		found     = "search: finds exactly the active products"
+	)
+	for name, c := range map[string]struct {
+		change func(w *world)
+		rule   string
+	}{
+		"an order is missing in the history":   {func(w *world) { w.history = w.history[1:] }, history},
+		"a refund was forgotten":               {func(w *world) { w.history[0].Refunded = 0 }, history},
+		"points were not taken back":           {func(w *world) { w.history[0].TakenBack = 0 }, history},
+		"a refund of a cancelled order counts": {func(w *world) { w.customer.Value[0].Net = events.Money(0) }, history},
+		"the points are not the orders'":       {func(w *world) { w.customer.Points.Balance = 6 }, history},
+		"a currency is missing":                {func(w *world) { w.customer.Value = nil }, history},
+		"an account is out of balance":         {func(w *world) { w.balance.Currencies[0].Accounts[0].Debits++ }, balance},
+		"the sums are not the accounts'":       {func(w *world) { w.balance.Currencies[0].Debits, w.balance.Currencies[0].Credits = 1, 1 }, balance},
+		"a payment was posted twice":           {func(w *world) { w.journal = append(w.journal, w.journal[0]) }, posted},
+		"a refund was not posted":              {func(w *world) { w.journal = w.journal[:1] }, posted},
+		"a refund is not reconciled":           {func(w *world) { w.journal = w.journal[:2] }, posted},
+		"the wrong amount":                     {func(w *world) { w.journal[1].Amount = 151 }, posted},
+		"a mail too many": {func(w *world) {
+			w.messages = append(w.messages, w.messages[0])
+		}, told},
+		"a mail is missing":                 {func(w *world) { w.messages = w.messages[1:] }, told},
+		"a digest tells an event again":     {func(w *world) { w.messages[2].Notices = append(w.messages[2].Notices, w.messages[0].Notices[0]) }, told},
+		"a record was changed":              {func(w *world) { w.trail[0].seal = "other" }, chain},
+		"a record is missing":               {func(w *world) { w.trail = w.trail[1:] }, chain},
+		"records were exchanged":            {func(w *world) { w.trail[0], w.trail[1] = w.trail[1], w.trail[0] }, chain},
+		"a record was inserted":             {func(w *world) { w.trail = append(w.trail, w.trail[1]) }, chain},
+		"an adjustment is not in the trail": {func(w *world) { w.trail = w.trail[:1] }, trail},
+		"an adjustment stands twice":        {func(w *world) { w.append(w.trail[0]) }, trail},
+		"two open purchase orders":          {func(w *world) { w.orders[2].Location = "main" }, open},
+		"a delivery raised the stock twice": {func(w *world) {
+			w.append(record{EventID: "e3", Product: "prod_1", Old: 40, New: 70, Reference: "po_1"})
+			w.stock = 70
+		}, delivered},
+		"a delivery that was not received raised it": {func(w *world) { w.orders[0].Status = "cancelled" }, delivered},
+		"an active product is not found":             {func(w *world) { w.found = w.found[1:] }, found},
+		"a deleted product is found":                 {func(w *world) { w.active = w.active[1:] }, found},
+		"a product is found twice":                   {func(w *world) { w.found = append(w.found, w.found[0]) }, found},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := honestWorld(t)
+			c.change(w)
+			require.Contains(t, w.broken(), c.rule)
+		})
+	}
+}
+
+func TestTheSealOfARecordIsItsCanonicalContent(t *testing.T) {
+	one, err := sealOf([]byte(`{"sequence":1,"reason":"ü","hash":"x"}`))
+	require.NoError(t, err)
+	other, err := sealOf([]byte(`{"reason":"ü", "sequence":1}`))
+	require.NoError(t, err)
+	require.Equal(t, one, other, "in any spelling, and without the hash")
+	changed, err := sealOf([]byte(`{"sequence":2,"reason":"ü"}`))
+	require.NoError(t, err)
+	require.NotEqual(t, one, changed)
+}
