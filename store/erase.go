@@ -129,7 +129,7 @@ var unreadable = []byte(`{"erased":true}`)
 
 // redacted is what is kept of a stored event when a person's data is erased.
 func (s *Store) redacted(payload []byte, subject string) ([]byte, error) {
-	named := bytes.Contains(payload, []byte(subject))
+	named := names(payload, []byte(subject))
 	if !named && !bytes.ContainsRune(payload, '\\') { // nor in another spelling
 		return payload, nil
 	}
@@ -141,6 +141,24 @@ func (s *Store) redacted(payload []byte, subject string) ([]byte, error) {
 		return payload, nil
 	}
 	return d.Redacted()
+}
+
+// names tells whether a text names an id: cust_1, not cust_12.
+func names(text, id []byte) bool {
+	for at := 0; ; at++ {
+		i := bytes.Index(text[at:], id)
+		if i < 0 {
+			return false
+		}
+		at += i
+		if (at == 0 || !idPart(text[at-1])) && (at+len(id) == len(text) || !idPart(text[at+len(id)])) {
+			return true
+		}
+	}
+}
+
+func idPart(c byte) bool {
+	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 const erasureLock = "erasure/"

@@ -3,9 +3,11 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +89,9 @@ func TestErasedDataStandsNowhere(t *testing.T) {
 			return tx.Park(ctx, store.Parked{Topic: "t", State: store.Dead, Refused: true, Code: "malformed", Payload: []byte(`{"customer_id":"cust_1","street":"4 Broken Alley"`)})
 		},
 		func(ctx context.Context, tx *store.Tx) error {
+			return tx.Park(ctx, store.Parked{Topic: "t", State: store.Dead, Refused: true, Code: "malformed", Payload: []byte(`{"customer_id":"cust_12","street":"7 Neighbour Street"`)})
+		},
+		func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO outbox_external (event, code, refused_at) VALUES ($1, 'malformed', 1)", `{"customer_id": "cust_1", "street": "6 Refused Row"}`)
 			return err
 		},
@@ -113,6 +118,9 @@ func TestErasedDataStandsNowhere(t *testing.T) {
 	for _, secret := range secrets {
 		require.Empty(t, files(t, dir, secret), secret)
 	}
+	if database == "sqlite" {
+		require.NotEmpty(t, files(t, dir, "7 Neighbour Street"), "cust_12 is somebody else")
+	}
 	rows := recorded(t, st)
 	require.Len(t, rows, 3)
 	for i, street := range []string{events.Erased, "9 Other Street", events.Erased} {
@@ -122,6 +130,35 @@ func TestErasedDataStandsNowhere(t *testing.T) {
 	}
 	again := erase(t, st, "cust_1")
 	require.Zero(t, again.Recorded+again.Parked, "repeated, it finds nothing more")
+}
+
+func TestAnErasureThatWasCutShortIsRepeated(t *testing.T) {
+	dir := t.TempDir()
+	var left atomic.Int64 // commits until the database fails
+	left.Store(1 << 30)
+	st := open(t, dir, func(o *store.Options) {
+		o.Failpoint = func(string) error {
+			if left.Add(-1) < 0 {
+				return errors.New("power cut")
+			}
+			return nil
+		}
+	})
+	require.NoError(t, st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error {
+		return tx.Emit(created("order_1", "cust_1", "1 Main Street"))
+	}))
+	require.NoError(t, st.Do(t.Context(), park(message(t, created("order_2", "cust_1", "2 Parked Road"), time.Now().Add(-time.Minute)))))
+	for commits := range int64(3) {
+		left.Store(commits)
+		_, err := st.Erase(t.Context(), "cust_1", nil)
+		require.ErrorContains(t, err, "power cut", "after %d commits", commits)
+	}
+	left.Store(1 << 30)
+	erase(t, st, "cust_1")
+	require.Empty(t, append(files(t, dir, "1 Main Street"), files(t, dir, "2 Parked Road")...))
+	for _, row := range recorded(t, st) {
+		require.NotContains(t, string(row.Payload), "1 Main Street")
+	}
 }
 
 func TestTheOriginalOfARedactedEventIsADuplicate(t *testing.T) {
