@@ -24,6 +24,7 @@ type world struct {
 	stock    int64 // adjusted, as inventory says
 	active   []string
 	found    []foundFacts
+	revenue  revenueFacts
 }
 
 func honestWorld(t *testing.T) *world {
@@ -43,6 +44,7 @@ func honestWorld(t *testing.T) *world {
 			{ID: "po_3", Product: "prod_1", Location: "berlin", Status: "approved"},
 		},
 	}
+	w.revenue = revenueFacts{gross: 700, refunded: 150}
 	require.NoError(t, json.Unmarshal([]byte(`{"points":{"balance":5,"earned":7,"taken_back":2},
 		"lifetime_value":[{"currency":"USD","orders":1,"final_amount":"7.00","refunded_amount":"1.50","net_amount":"5.50"}]}`), &w.customer))
 	require.NoError(t, json.Unmarshal([]byte(`{"currencies":[{"currency":"USD","debits":"10.00","credits":"10.00","accounts":[
@@ -73,6 +75,7 @@ func (w *world) broken() (names []string) {
 	b.balanced(w.balance)
 	b.journal(w.journal)
 	b.messages("cust_1", w.messages)
+	b.counted(w.revenue)
 	b.trail([]*product{w.product}, w.trail)
 	b.purchases(w.product, w.orders)
 	b.found("product", w.active, w.found)
@@ -96,6 +99,7 @@ func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 		open      = "procurement: at most one open purchase order per product and location"
 		delivered = "procurement: every delivery raised the stock once"
 		found     = "search: finds exactly the active products"
+		revenue   = "analytics: revenue is that of completed orders"
 	)
 	for name, c := range map[string]struct {
 		change func(w *world)
@@ -129,10 +133,12 @@ func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 			w.append(record{EventID: "e3", Product: "prod_1", Old: 40, New: 70, Reference: "po_1"})
 			w.stock = 70
 		}, delivered},
-		"a delivery that was not received raised it": {func(w *world) { w.orders[0].Status = "cancelled" }, delivered},
-		"an active product is not found":             {func(w *world) { w.found = w.found[1:] }, found},
-		"a deleted product is found":                 {func(w *world) { w.active = w.active[1:] }, found},
-		"a product is found twice":                   {func(w *world) { w.found = append(w.found, w.found[0]) }, found},
+		"a delivery that was not received raised it":                    {func(w *world) { w.orders[0].Status = "cancelled" }, delivered},
+		"an active product is not found":                                {func(w *world) { w.found = w.found[1:] }, found},
+		"a deleted product is found":                                    {func(w *world) { w.active = w.active[1:] }, found},
+		"an order is missing in the revenue":                            {func(w *world) { w.revenue.gross = 0 }, revenue},
+		"a refund of an order that never completed lessens the revenue": {func(w *world) { w.ended.completed = false }, revenue},
+		"a product is found twice":                                      {func(w *world) { w.found = append(w.found, w.found[0]) }, found},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := honestWorld(t)

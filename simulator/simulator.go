@@ -92,6 +92,7 @@ type run struct {
 	id       string
 	http     *client
 	services []string // of the parts: those that are there
+	before   revenueFacts
 	shop     *shop
 	orders   []*order
 	watch    *watcher
@@ -122,6 +123,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	if err := r.findParts(ctx, before.services); err != nil {
+		return nil, err
+	}
+	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.shop.open(ctx); err != nil {

@@ -43,6 +43,7 @@ type watcher struct {
 	open     map[string]*order
 	later    map[string]func(context.Context) error // when the order is completed
 	progress time.Time
+	others   atomic.Bool  // somebody else's order was completed or refunded
 	extra    atomic.Int64 // delayed actions under way; not a WaitGroup, because events may still start one
 }
 
@@ -178,6 +179,9 @@ func (w *watcher) see(ctx context.Context, data string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if (e.EventType == "order.completed" || e.EventType == "order.refunded") && !w.r.own(e.Data.OrderID) {
+		w.others.Store(true)
+	}
 	o := w.open[e.Data.OrderID]
 	if o == nil {
 		return
