@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -49,7 +50,7 @@ func read(t *testing.T, raw string) (header netmail.Header, subject, text, html 
 	bodies := map[string]string{}
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return m.Header, subject, bodies["text/plain"], bodies["text/html"]
 		}
 		require.NoError(t, err)

@@ -78,7 +78,7 @@ func (c *Caller) Check(text string) error {
 	switch {
 	case err != nil || len(text) > maxURL || u.Hostname() == "":
 		return errors.New("must be a URL such as https://example.org/hooks/orders")
-	case u.Scheme != "https" && !(u.Scheme == "http" && c.private):
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.private):
 		return errors.New("must begin with https://")
 	case u.User != nil:
 		return errors.New("must hold no user and no password: what we send is signed")

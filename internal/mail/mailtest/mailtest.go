@@ -49,7 +49,7 @@ func Start(t testing.TB, o Options) *Server {
 	server.Domain, server.AllowInsecureAuth, server.TLSConfig = "localhost", true, o.TLS
 	server.ErrorLog = log.New(io.Discard, "", 0) // clients may die in the middle
 	server.ReadTimeout, server.WriteTimeout = 30*time.Second, 30*time.Second
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listening for mail: %v", err)
 	}
