@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -103,25 +104,48 @@ func verifyServer(ctx context.Context, c *client, kept []audit.Head) (report aud
 		return report, err
 	}
 	var v audit.Verification
+	for try := 0; ; try++ {
+		if report.Head, err = c.exportAll(ctx, &v); err != nil {
+			return report, err
+		}
+		report.Records, report.Compared, report.Findings = v.Len(), len(adjusted), v.Check(report.Head, kept...)
+		late := false
+		for _, e := range adjusted {
+			if f, wrong := v.Compare(e.Envelope, e.Data); wrong {
+				report.Findings = append(report.Findings, f)
+				late = late || f.Kind == audit.Missing
+			}
+		}
+		if !late || try == auditTries {
+			return report, nil
+		}
+		select { // an event may be on its way
+		case <-time.After(auditPause):
+		case <-ctx.Done():
+			return report, ctx.Err()
+		}
+	}
+}
+
+const (
+	auditTries = 6
+	auditPause = 500 * time.Millisecond
+)
+
+// exportAll reads the records that are new, up to the head.
+func (c *client) exportAll(ctx context.Context, v *audit.Verification) (head audit.Head, err error) {
 	for {
 		before := v.Len()
-		if err := c.export(ctx, &v); err != nil {
-			return report, err
+		if err := c.export(ctx, v); err != nil {
+			return head, err
 		}
-		if err := c.get(ctx, "/audit/head", &report.Head); err != nil {
-			return report, err
+		if err := c.get(ctx, "/audit/head", &head); err != nil {
+			return head, err
 		}
-		if v.Len() == before || v.Last() >= report.Head.Sequence { // else more came after the export
-			break
-		}
-	}
-	report.Records, report.Compared, report.Findings = v.Len(), len(adjusted), v.Check(report.Head, kept...)
-	for _, e := range adjusted {
-		if f, wrong := v.Compare(e.Envelope, e.Data); wrong {
-			report.Findings = append(report.Findings, f)
+		if v.Len() == before || v.Last() >= head.Sequence { // else more came after the export
+			return head, nil
 		}
 	}
-	return report, nil
 }
 
 // export reads the records after those that were taken.

@@ -219,6 +219,8 @@ func TestWatchersAndStaffHearThatAProductIsOut(t *testing.T) {
 	f.Advance(time.Hour)
 	f.Receive(events.ProductPriceChanged{ProductID: "prod_2", OldPrice: 90, NewPrice: 80})
 	require.Len(t, f.post.mails, 3, "he watches it no more")
+	f.WantIdempotent()
+	require.Len(t, f.post.mails, 3)
 }
 
 func TestMailWaitsForTheEndOfQuietHours(t *testing.T) {

@@ -220,13 +220,11 @@ func (s *Service) Erase(ctx context.Context, tx *store.Tx, customer string) erro
 		if m.Channel == Email {
 			letters = append(letters, m.MessageID)
 		}
-		if m.Status != Gathering && m.Status != Scheduled && m.Status != Sending {
-			continue
-		}
-		m.Status, m.Detail = Erased, "the customer's data was erased before it was sent"
-		if err := save(ctx, tx, m); err != nil {
-			return err
-		}
+	}
+	_, err = tx.Exec(ctx, "UPDATE messages SET state = $1, detail = $2 WHERE recipient = $3 AND state IN ($4, $5, $6)",
+		Erased, "the customer's data was erased before it was sent", recipient, Gathering, Scheduled, Sending)
+	if err != nil {
+		return err
 	}
 	if len(letters) == 0 {
 		return nil

@@ -30,7 +30,7 @@ func (f Folder) Send(_ context.Context, m notifications.Mail) (notifications.Ans
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return notifications.Answer{}, fmt.Errorf("making the folder of mails (notifications.email.folder): %w", err)
 	}
-	file, err := os.CreateTemp(f.Dir, m.Key+".*.part")
+	file, err := os.OpenFile(f.part(m.Key), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return notifications.Answer{}, fmt.Errorf("writing a mail: %w", err)
 	}
@@ -48,11 +48,16 @@ func (f Folder) Send(_ context.Context, m notifications.Mail) (notifications.Ans
 func (f Folder) Forget(_ context.Context, keys []string) error {
 	var errs []error
 	for _, key := range keys {
-		if err := os.Remove(f.path(key)); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+		for _, name := range []string{f.path(key), f.part(key)} {
+			if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (f Folder) path(key string) string { return filepath.Join(f.Dir, key+".eml") }
+
+// part is a mail that is being written; a process that dies leaves it, and the next attempt takes its place.
+func (f Folder) part(key string) string { return f.path(key) + ".part" }

@@ -202,6 +202,7 @@ func TestAFolderKeepsOneFileAMail(t *testing.T) {
 	answer, err := f.Send(t.Context(), letter("zoe"))
 	require.NoError(t, err)
 	require.False(t, answer.Sent)
+	require.NoError(t, os.WriteFile(filepath.Join(f.Dir, "msg_2.eml.part"), []byte("To: zoe@example.org"), 0o600), "of a process that died")
 	require.NoError(t, f.Forget(context.Background(), []string{"msg_1", "msg_2"}))
 	files, err = os.ReadDir(f.Dir)
 	require.NoError(t, err)
