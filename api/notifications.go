@@ -15,12 +15,12 @@ import (
 )
 
 type contactBody struct {
-	Name        string                                            `json:"name"`
-	Email       string                                            `json:"email,omitzero"`
-	Webhook     string                                            `json:"webhook,omitzero"`
-	Watched     []string                                          `json:"watched_products,omitzero"`
-	Preferences map[notifications.Subject][]notifications.Channel `json:"preferences,omitzero"`
-	Quiet       notifications.QuietHours                          `json:"quiet_hours,omitzero"`
+	Name        string                    `json:"name"`
+	Email       string                    `json:"email,omitzero"`
+	Webhook     string                    `json:"webhook,omitzero"`
+	Watched     []string                  `json:"watched_products,omitzero"`
+	Preferences notifications.Preferences `json:"preferences,omitzero"`
+	Quiet       notifications.QuietHours  `json:"quiet_hours,omitzero"`
 }
 
 const (
@@ -41,10 +41,7 @@ func checkContact(c *requestCheck, b contactBody) {
 	for i, product := range b.Watched {
 		c.id(fmt.Sprintf("/watched_products/%d", i), product)
 	}
-	for about, channels := range b.Preferences {
-		if about != notifications.Orders && about != notifications.Products {
-			c.wrong("/preferences/"+string(about), "must be orders or products")
-		}
+	for about, channels := range map[notifications.Subject][]notifications.Channel{notifications.Orders: b.Preferences.Orders, notifications.Products: b.Preferences.Products} {
 		for i, channel := range channels {
 			if channel != notifications.Email && channel != notifications.Webhook {
 				c.wrong(fmt.Sprintf("/preferences/%s/%d", about, i), "must be email or webhook")

@@ -15,13 +15,27 @@ import (
 
 // Contact is how a customer is reached.
 type Contact struct {
-	CustomerID  string                `json:"customer_id"`
-	Name        string                `json:"name"`
-	Email       string                `json:"email,omitzero"`
-	Webhook     string                `json:"webhook,omitzero"`
-	Watched     []string              `json:"watched_products"`
-	Preferences map[Subject][]Channel `json:"preferences,omitzero"` // a subject that is not named goes through every channel with an address
-	Quiet       QuietHours            `json:"quiet_hours,omitzero"`
+	CustomerID  string      `json:"customer_id"`
+	Name        string      `json:"name"`
+	Email       string      `json:"email,omitzero"`
+	Webhook     string      `json:"webhook,omitzero"`
+	Watched     []string    `json:"watched_products"`
+	Preferences Preferences `json:"preferences,omitzero"`
+	Quiet       QuietHours  `json:"quiet_hours,omitzero"`
+}
+
+// Preferences are the channels that a customer wants, by subject. One that is not named goes through every channel with an
+// address, one with no channel through none.
+type Preferences struct {
+	Orders   []Channel `json:"orders,omitzero"`
+	Products []Channel `json:"products,omitzero"`
+}
+
+func (p Preferences) about(subject Subject) []Channel {
+	if subject == Orders {
+		return p.Orders
+	}
+	return p.Products
 }
 
 // target is somebody to tell.
@@ -29,7 +43,7 @@ type target struct {
 	recipient   string // customer:ID or staff:NAME
 	name        string
 	addresses   map[Channel]string
-	preferences map[Subject][]Channel
+	preferences Preferences
 	quiet       QuietHours
 }
 
@@ -59,9 +73,9 @@ func (s Staff) targets() (all []target) {
 
 // channels are the ways that the target wants to be told of a subject.
 func (t target) channels(about Subject) (list []Channel) {
-	wanted, chosen := t.preferences[about]
+	wanted := t.preferences.about(about)
 	for _, c := range []Channel{Email, Webhook} {
-		if t.addresses[c] != "" && (!chosen || slices.Contains(wanted, c)) {
+		if t.addresses[c] != "" && (wanted == nil || slices.Contains(wanted, c)) {
 			list = append(list, c)
 		}
 	}
@@ -90,7 +104,7 @@ func (s *Service) PutContact(ctx context.Context, tx *store.Tx, c Contact) (Cont
 }
 
 func saveContact(ctx context.Context, tx *store.Tx, c Contact) error {
-	preferences, err := json.Marshal(c.Preferences, json.Deterministic(true))
+	preferences, err := json.Marshal(c.Preferences)
 	if err != nil {
 		return err
 	}

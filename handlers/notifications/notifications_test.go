@@ -155,7 +155,7 @@ func TestNobodyIsToldOfWhatIsLongAgo(t *testing.T) {
 func TestPreferencesChooseTheChannels(t *testing.T) {
 	f := newKit(t)
 	c := ada
-	c.Preferences = map[notifications.Subject][]notifications.Channel{notifications.Orders: {notifications.Webhook}, notifications.Products: {}}
+	c.Preferences = notifications.Preferences{Orders: []notifications.Channel{notifications.Webhook}, Products: []notifications.Channel{}}
 	f.put(c)
 	f.Receive(created("order_1"))
 	f.Receive(events.ProductPriceChanged{ProductID: "prod_1", OldPrice: 100, NewPrice: 90})

@@ -23,7 +23,7 @@ func compose(from string, m notifications.Mail) (*mail.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the sender (notifications.email.from): %w", err)
 	}
-	msg := mail.NewMsg()
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(sender)
 	if err := msg.AddToFormat(m.Name, m.To); err != nil {
 		return nil, errAddress
