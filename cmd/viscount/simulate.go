@@ -21,7 +21,7 @@ func newSimulateCommand(g *globals) *cobra.Command {
 	var o simulator.Options
 	cmd := &cobra.Command{
 		Use: "simulate", Short: "Shoppers and staff use a running platform; then its invariants are recounted", Args: cobra.NoArgs,
-		Long: "Creates products, places orders of every kind against --url, waits until each is settled, and recounts stock, money and events from the API's raw facts.\nCan run many times on one server: its ids carry the seed and a run id. Exit 1 if an invariant is broken.",
+		Long: "Creates products, places orders of every kind against --url, waits until each is settled, and recounts stock, money and events from the API's raw facts.\nWhere the server runs search, analytics, audit, procurement, customers, accounting or notifications, they are used and recounted, too.\nCan run many times on one server: its ids carry the seed and a run id. Exit 1 if an invariant is broken.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
