@@ -123,7 +123,7 @@ type export func(c *gin.Context, entries []accounting.Entry, first bool) error
 var exports = map[string]export{"csv": exportCSV, "ndjson": exportNDJSON}
 
 func exportNDJSON(c *gin.Context, entries []accounting.Entry, _ bool) error {
-	c.Header("Content-Type", "application/x-ndjson")
+	c.Header("Content-Type", ndjsonType)
 	for _, e := range entries {
 		if err := json.MarshalWrite(c.Writer, e); err != nil {
 			return err
