@@ -18,6 +18,7 @@ import (
 
 	"github.com/first-viscount/viscount/app"
 	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/gochannel"
 )
@@ -69,6 +70,7 @@ type process struct {
 	dir      string
 	driver   driver.Driver
 	peers    map[string][]string
+	own      []router.Consumer // beside the platform's services
 	app      *app.App
 }
 
@@ -91,7 +93,8 @@ func (p *process) start() *platform {
 	loaded, err := config.Load(config.Source{Flags: map[string]string{"store.sqlite.dir": p.dir, "http.listen": p.listen}})
 	require.NoError(p.t, err)
 	loaded.Config.Services, loaded.Config.HTTP.Peers = p.services, p.peers
-	p.app, err = app.Start(p.t.Context(), app.Options{Config: loaded.Config, Driver: p.driver, Platform: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	loaded.Config.Router.Retry = config.Retry{}
+	p.app, err = app.Start(p.t.Context(), app.Options{Config: loaded.Config, Driver: p.driver, Platform: true, Consumers: p.own, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(p.t, err)
 	p.t.Cleanup(p.stop)
 	return &platform{t: p.t, url: p.app.URL() + "/api/v1", http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}

@@ -59,6 +59,7 @@ func (s *Server) endpoints() []endpoint {
 		s.notificationEndpoints(), s.auditEndpoints(), s.procurementEndpoints(),
 		s.customerEndpoints(), s.accountingEndpoints(),
 		s.eventEndpoints(), s.contractEndpoints(), s.operationEndpoints(), s.rebuildEndpoints(), s.peerEndpoints(),
+		s.deadLetterEndpoints(),
 	} {
 		all = append(all, part...)
 	}

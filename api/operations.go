@@ -42,6 +42,7 @@ type ServiceStatus struct {
 	Ignored       int64   `json:"ignored"`
 	Duplicates    int64   `json:"duplicates"`
 	Invalid       int64   `json:"invalid"`
+	Discarded     int64   `json:"discarded"`
 	LagEvents     int64   `json:"lag_events"`
 	LagSeconds    float64 `json:"lag_seconds"`
 	Paused        bool    `json:"paused"`
@@ -98,7 +99,7 @@ func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
 		one := standing{Hears: service.Topics(), Backlog: map[string]owed{}, ServiceStatus: ServiceStatus{
 			Service: name, Ready: err == nil, OutboxPending: st.OutboxPending, OutboxOldest: st.OutboxOldest.Seconds(), OutboxRefused: st.OutboxRefused, InFlight: service.InFlight(),
 			Waiting: st.Waiting, Retrying: st.Retrying, Dead: st.Dead, HeldKeys: st.HeldKeys, Applied: st.Counters["applied"], Ignored: st.Counters["ignored"],
-			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Paused: service.Paused(),
+			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Discarded: st.Counters["discarded"], Paused: service.Paused(),
 		}}
 		for topic, b := range st.Pending {
 			one.Backlog[topic] = owed{Events: b.Events, Oldest: b.Oldest.Seconds()}

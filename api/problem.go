@@ -71,6 +71,8 @@ func (s *Server) refuse(c *gin.Context, err error) {
 		refuseUnreachable(c, lost)
 	case errors.As(err, &peers):
 		problem(c, peers.problem.Status, peers.problem.Code, peers.problem.Detail, peers.problem.Errors...)
+	case errors.Is(err, store.ErrNoLetter):
+		problem(c, http.StatusNotFound, store.NotFound, "there is no such dead letter, or it is none any more")
 	case errors.As(err, &refused):
 		var entries []problemEntry
 		if refused.Path != "" {

@@ -22,7 +22,7 @@ type Mending struct {
 
 // Mended is what became of them.
 type Mended struct {
-	Matched  int64            // dead letters behind After that were meant
+	Tried    int64            // letters that were taken in hand
 	Outcomes map[string]int64 // how many ended applied, ignored, duplicate, waiting, retrying, dead, discarded, released, gone, skipped
 	Failures []LetterFailure  // of those that failed, by cause
 	Stopped  *LetterFailure   // why it ended before its time, nil if it did not
@@ -99,14 +99,11 @@ func (s *Service) Preview(ctx context.Context, m Mending) (Mended, error) {
 
 func (s *Service) mend(ctx context.Context, m Mending, a action) (Mended, error) {
 	result := Mended{Outcomes: map[string]int64{}, Last: m.After}
-	err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-		result.Matched, err = store.CountLetters(ctx, r, m.Filter, m.After)
-		return err
-	})
-	began, taken := time.Now(), 0
+	var err error
+	began := time.Now()
 	for size := a.first; err == nil; size = min(2*size, mendingBatch) {
 		if m.Limit > 0 {
-			size = min(size, m.Limit-taken)
+			size = min(size, m.Limit-int(result.Tried))
 		}
 		var batch []store.DeadLetter
 		err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
@@ -115,15 +112,15 @@ func (s *Service) mend(ctx context.Context, m Mending, a action) (Mended, error)
 		})
 		result.More = len(batch) > size
 		batch = batch[:min(size, len(batch))]
-		tired := m.Patience > 0 && time.Since(began) > m.Patience && taken > 0
+		tired := m.Patience > 0 && time.Since(began) > m.Patience && result.Tried > 0
 		if err != nil || len(batch) == 0 || tired || result.Stopped != nil || ctx.Err() != nil {
 			result.More = result.More || len(batch) > 0
 			break
 		}
 		err = s.mendBatch(ctx, m, a, batch, &result)
-		taken += len(batch)
+		result.Tried += int64(len(batch))
 	}
-	if err != nil && taken > 0 { // what was done is worth telling
+	if err != nil && result.Tried > 0 { // what was done is worth telling
 		result.Stopped, err = &LetterFailure{ID: result.Last, Code: CodeUnavailable, Detail: err.Error(), Count: 1}, nil
 	}
 	return result, err

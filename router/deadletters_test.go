@@ -75,7 +75,7 @@ func TestARequeuedLetterIsAppliedAndWhatWaitedFollows(t *testing.T) {
 	b.created = working
 	mended := b.mend(b.Service().Requeue, operator)
 	require.Equal(t, map[string]int64{"applied": 1}, mended.Outcomes)
-	require.Equal(t, int64(1), mended.Matched)
+	require.Equal(t, int64(1), mended.Tried)
 	require.False(t, mended.More)
 	require.Equal(t, []string{"created o1", "completed o1"}, b.handled(), "in order")
 	require.Equal(t, "applied", b.state(first))

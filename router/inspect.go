@@ -13,6 +13,8 @@ import (
 type Inspection struct {
 	store.DeadLetter
 	Topic         string
+	Partition     string // where it stood on its transport; "" where that numbers nothing
+	Offset        string
 	CorrelationID string
 	CausationID   string
 	OccurredAt    time.Time
@@ -69,7 +71,8 @@ func (s *Service) Inspect(ctx context.Context, id store.LetterID, unmask *Unmask
 
 func (i *Inspection) readEvent(ctx context.Context, r store.Reader) error {
 	p, err := store.DeadEvent(ctx, r, i.ID.N)
-	i.Topic, i.CorrelationID, i.CausationID, i.OccurredAt, i.Metadata, i.Payload = p.Topic, p.CorrelationID, p.CausationID, p.OccurredAt, p.Metadata, p.Payload
+	i.Topic, i.Partition, i.Offset, i.OccurredAt = p.Topic, p.Partition, p.Offset, p.OccurredAt
+	i.CorrelationID, i.CausationID, i.Metadata, i.Payload = p.CorrelationID, p.CausationID, p.Metadata, p.Payload
 	return err
 }
 

@@ -29,7 +29,7 @@ func (id LetterID) String() string {
 func ParseLetterID(text string) (id LetterID, err error) {
 	number, job := strings.CutPrefix(text, "j")
 	id.Job = job
-	if id.N, err = strconv.ParseInt(number, 10, 64); err != nil || id.N < 1 {
+	if id.N, err = strconv.ParseInt(number, 10, 64); err != nil || id.N < 0 {
 		return id, fmt.Errorf("%q is no dead letter: write 42 for an event, j42 for a job", text)
 	}
 	return id, nil
@@ -148,14 +148,6 @@ func NextLetters(ctx context.Context, r Reader, f LetterFilter, after LetterID, 
 	w := f.where()
 	w.and(fmt.Sprintf("(job > %d OR job = %d AND id > $%%d)", Bit(after.Job), Bit(after.Job)), after.N)
 	return readLetters(ctx, r, w, "job, id", limit)
-}
-
-// CountLetters counts dead letters after one of them, in the order in which they came.
-func CountLetters(ctx context.Context, r Reader, f LetterFilter, after LetterID) (int64, error) {
-	w := f.where()
-	w.and(fmt.Sprintf("(job > %d OR job = %d AND id > $%%d)", Bit(after.Job), Bit(after.Job)), after.N)
-	n, _, err := One(ctx, r, scanInt, "SELECT COUNT(*) FROM "+letters+w.String(), w.args...)
-	return n, err
 }
 
 // readLetters counts what is held behind each letter of the page only.
