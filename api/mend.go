@@ -297,19 +297,54 @@ func (m *mender) away(p *peer, ids []store.LetterID, after store.LetterID) error
 func lostPeer(err error) (lost *unreachable, ok bool) { return lost, errors.As(err, &lost) }
 
 // add counts what became of some more letters.
-func (m *mender) add(part Mended) {
-	a := &m.answer
+func (m *mender) add(part Mended) { m.answer.Add(part) }
+
+// Add takes over what a further request did.
+func (a *Mended) Add(part Mended) {
 	a.Tried += part.Tried
-	a.Failures = append(a.Failures, part.Failures...)
+	for _, f := range part.Failures {
+		a.addFailure(f)
+	}
 	a.Stopped, a.Next = part.Stopped, part.Next
+	for _, line := range part.Unreachable {
+		if !slices.Contains(a.Unreachable, line) {
+			a.Unreachable = append(a.Unreachable, line)
+		}
+	}
 	sum, more := a.Outcomes.counts(), part.Outcomes.counts()
 	for i := range sum {
 		*sum[i] += *more[i]
 	}
 }
 
+func (a *Mended) addFailure(f LetterFailure) {
+	for i, known := range a.Failures {
+		if known.Service == f.Service && known.Code == f.Code && known.Fingerprint == f.Fingerprint {
+			a.Failures[i].Count += f.Count
+			return
+		}
+	}
+	a.Failures = append(a.Failures, f)
+}
+
 func (o *Outcomes) counts() []*int64 {
 	return []*int64{&o.Applied, &o.Ignored, &o.Duplicate, &o.Waiting, &o.Retrying, &o.Dead, &o.Discarded, &o.Released, &o.Gone, &o.Skipped}
+}
+
+// Outcome is one of them, by name.
+type Outcome struct {
+	Name  string
+	Count int64
+}
+
+// Named are the outcomes in words.
+func (o Outcomes) Named() []Outcome {
+	words := []string{"applied", "ignored", "handled before", "waiting", "retrying", "failed", "discarded", "released", "gone before", "skipped"}
+	named := make([]Outcome, len(words))
+	for i, n := range o.counts() {
+		named[i] = Outcome{words[i], *n}
+	}
+	return named
 }
 
 func outcomesOf(counts map[string]int64) Outcomes {

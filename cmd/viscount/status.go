@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -21,37 +23,93 @@ func newStatusCommand(g *globals) *cobra.Command {
 			if err := g.client().get(cmd.Context(), "/status", &status); err != nil {
 				return err
 			}
-			var err error
+			needs := needsPerson(status)
 			if g.Output == "json" {
-				err = printJSON(cmd.OutOrStdout(), status)
-			} else {
-				err = printStatus(cmd.OutOrStdout(), status)
+				if err := printJSON(cmd.OutOrStdout(), status); err != nil || len(needs) == 0 {
+					return err
+				}
+				return no(errors.New("a person is needed: " + strings.Join(whats(needs), "; ")))
 			}
-			if needs := needsPerson(status); err == nil && len(needs) > 0 {
-				err = no(errors.New("a person is needed: " + strings.Join(needs, "; ")))
+			if err := printStatus(cmd.OutOrStdout(), status); err != nil {
+				return err
 			}
-			return err
+			return printNeeds(cmd.OutOrStdout(), g.causes(cmd.Context(), needs))
 		},
 	}
 }
 
+// need is what does not mend itself, and the command that leads on.
+type need struct{ service, what, next string }
+
 // needsPerson lists what does not mend itself.
-func needsPerson(status api.Status) (needs []string) {
+func needsPerson(status api.Status) (needs []need) {
 	for _, s := range status.Services {
 		if !s.Ready {
-			needs = append(needs, s.Service+" is not ready")
+			needs = append(needs, need{s.Service, s.Service + " is not ready", "viscount doctor"})
 		}
 		if s.Dead > 0 {
-			needs = append(needs, fmt.Sprintf("%s has %d dead letters", s.Service, s.Dead))
+			needs = append(needs, need{s.Service, s.Service + " has " + letters(s.Dead), "viscount dead-letters groups --service " + s.Service})
 		}
 		if s.OutboxRefused > 0 {
-			needs = append(needs, fmt.Sprintf("%s has %d refused events in its table outbox_external (columns code and detail say why)", s.Service, s.OutboxRefused))
+			needs = append(needs, need{s.Service, fmt.Sprintf("%s has %d refused events in its table outbox_external (columns code and detail say why)", s.Service, s.OutboxRefused), ""})
 		}
 		if s.Paused {
-			needs = append(needs, s.Service+" is paused")
+			needs = append(needs, need{s.Service, s.Service + " is paused", "viscount resume " + s.Service + " --reason WHY"})
 		}
 	}
-	return append(needs, status.Degraded...)
+	for _, line := range status.Degraded {
+		needs = append(needs, need{"", line, "viscount doctor"})
+	}
+	return needs
+}
+
+func whats(needs []need) (lines []string) {
+	for _, n := range needs {
+		lines = append(lines, n.what)
+	}
+	return lines
+}
+
+// causes adds to dead letters why they failed, where the server tells. What it does not tell is no reason to show less.
+func (g *globals) causes(ctx context.Context, needs []need) []need {
+	if !slices.ContainsFunc(needs, func(n need) bool { return strings.HasPrefix(n.next, "viscount dead-letters") }) {
+		return needs
+	}
+	groups, err := readGroups(ctx, g.client(), url.Values{})
+	if err != nil {
+		return needs
+	}
+	for i := range needs {
+		n := &needs[i]
+		if !strings.HasPrefix(n.next, "viscount dead-letters") {
+			continue
+		}
+		for _, group := range groups.Items {
+			if group.Service != n.service {
+				continue
+			}
+			n.what += fmt.Sprintf("\n  %d × %s %s: %s", group.Count, group.Type, group.Code, cell(group.Detail, 100))
+			if group.HeldBehind > 0 {
+				n.what += fmt.Sprintf(" (%d events wait behind)", group.HeldBehind)
+			}
+		}
+	}
+	return needs
+}
+
+func printNeeds(out io.Writer, needs []need) error {
+	if len(needs) == 0 {
+		_, err := fmt.Fprintln(out, "events flow; no person is needed")
+		return err
+	}
+	fmt.Fprintln(out, "a person is needed:")
+	for _, n := range needs {
+		fmt.Fprintln(out, "✗ "+n.what)
+		if n.next != "" {
+			fmt.Fprintln(out, "  next: "+n.next)
+		}
+	}
+	return &exitError{code: exitNo}
 }
 
 func printStatus(out io.Writer, status api.Status) error {
@@ -68,7 +126,7 @@ func printStatus(out io.Writer, status api.Status) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nprofile %s\n", status.Profile)
+	_, err := fmt.Fprintf(out, "\nprofile %s: ", status.Profile)
 	return err
 }
 
