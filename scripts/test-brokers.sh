@@ -10,6 +10,14 @@ if [ ! -f "$DIR/env" ]; then
 fi
 . "$DIR/env"
 export REQUIRE_BROKERS=1
+# Kafka clients of Python, in an environment of their own
+venv=bin/kafka-clients
+if ! cmp -s scripts/kafka-clients.txt "$venv/installed"; then
+	python3 -m venv "$venv"
+	"$venv/bin/pip" install -q --disable-pip-version-check -r scripts/kafka-clients.txt
+	cp scripts/kafka-clients.txt "$venv/installed"
+fi
+export TEST_PYTHON=$PWD/$venv/bin/python
 race=()
 if [ "$(go env CGO_ENABLED)" = 1 ] && { command -v gcc || command -v clang; } > /dev/null; then race=(-race); fi
 log=bin/test-brokers.log
