@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// startTimeout is long, because two dozen processes may start at the same time on a small machine.
+const startTimeout = 90 * time.Second
+
 // process is a server that runs as a child of the test.
 type process struct {
 	t    testing.TB
@@ -84,8 +87,8 @@ func (p *process) start() {
 	select {
 	case line := <-ready:
 		require.Contains(p.t, line, "ready on", "the server's first word")
-	case <-time.After(30 * time.Second):
-		p.t.Fatal("the server was not ready within 30 s")
+	case <-time.After(startTimeout):
+		p.t.Fatalf("the server was not ready within %s", startTimeout)
 	}
 }
 

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/pubsub/pstest"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -43,18 +44,27 @@ var profiles = map[string]func(t *testing.T) map[string]string{
 		return onPostgres(t)
 	},
 	"googlecloud": func(t *testing.T) map[string]string {
-		endpoint := os.Getenv("TEST_PUBSUB")
-		if endpoint == "" {
-			t.Skip("TEST_PUBSUB names no emulator: run make test-brokers")
-		}
+		// pstest in this process, which is none of the servers'. The emulator starts a thread for each ordering key of each
+		// subscription, 16 an order, and ends none: its place is the driver's suite.
+		pubsub := pstest.NewServer()
+		t.Cleanup(func() { assert.NoError(t, pubsub.Close()) })
 		env := onPostgres(t)
-		maps.Copy(env, map[string]string{"TRANSPORT_GOOGLECLOUD_ENDPOINT": endpoint, "TRANSPORT_GOOGLECLOUD_PROJECT": fmt.Sprint("test-", time.Now().UnixNano())})
+		maps.Copy(env, map[string]string{"TRANSPORT_GOOGLECLOUD_ENDPOINT": pubsub.Addr, "TRANSPORT_GOOGLECLOUD_PROJECT": "test"})
 		return env
 	},
 }
 
 func onPostgres(t *testing.T) map[string]string {
 	return map[string]string{"STORE_POSTGRES_URL": postgrestest.Database(t), "STORE_POSTGRES_MIGRATE": "apply"}
+}
+
+// connectionsTo counts the connections that a database has. Pools keep theirs, so that at the end of a run it tells the most.
+func connectionsTo(t *testing.T, url string) (n int) {
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Scan(&n))
+	require.NoError(t, conn.Close(t.Context()))
+	return n
 }
 
 // platform starts the services: all of them in one process if instances is 0, else every service in processes of its own. It
@@ -96,13 +106,19 @@ func TestProfiles(t *testing.T) {
 	for _, profile := range slices.Sorted(maps.Keys(profiles)) {
 		for instances, name := range []string{"one process", "a process per service", "two processes per service"} {
 			t.Run(profile+"/"+name, func(t *testing.T) {
-				all := platform(t, profile, profiles[profile](t), instances)
+				env := profiles[profile](t)
+				all := platform(t, profile, env, instances)
 				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].url(), Orders: orders, Seed: 7, Products: 60, SettleTimeout: time.Minute})
 				require.NoError(t, err)
 				for _, i := range report.Invariants {
 					assert.True(t, i.Held, "%s: %s", i.Name, i.Detail)
 				}
 				t.Logf("%d orders, %.0f/s, p95 %.0f ms, %d duplicates absorbed", orders, report.OrdersPerSecond, report.Latency.P95, report.DuplicatesAbsorbed)
+				connections := connectionsTo(t, env["STORE_POSTGRES_URL"])
+				t.Logf("%d processes, %d connections to PostgreSQL", len(all), connections)
+				if profile != "sql" { // whose events are there too
+					assert.LessOrEqual(t, connections, 97, "PostgreSQL's default, less what it reserves")
+				}
 				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 				defer cancel()
 				var stopping sync.WaitGroup

@@ -136,8 +136,9 @@ func (r *run) recount(ctx context.Context, before platformFacts, took time.Durat
 	r.progress.Phase("recount", len(r.orders))
 	defer r.progress.Done()
 	b := newBooks(r)
+	deadline := time.Now().Add(r.SettleTimeout)
 	err = each(ctx, r.orders, askers, func(ctx context.Context, o *order) error {
-		f, err := r.factsOf(ctx, o)
+		f, err := r.finalFacts(ctx, o, deadline)
 		if err != nil {
 			return fmt.Errorf("recounting %s: %w", o.id, err)
 		}
@@ -213,6 +214,22 @@ func (r *run) quiesce(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// finalFacts are an order's facts when nobody's outcome is awaited any more, or at the deadline. A broker may hold events that no
+// status tells of: Pub/Sub does not say how many.
+func (r *run) finalFacts(ctx context.Context, o *order, deadline time.Time) (facts, error) {
+	for {
+		f, err := r.factsOf(ctx, o)
+		if err != nil || len(f.trace.Awaited) == 0 || time.Now().After(deadline) {
+			return f, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return f, ctx.Err()
+		}
+	}
 }
 
 func (r *run) report(b *books, before, after platformFacts, took time.Duration) *Report {
