@@ -120,19 +120,21 @@ func (a *admin) Apply(ctx context.Context, changes []driver.Change) error {
 	}
 	c := a.o.Config.Kafka.Topics
 	set := map[string]bool{}
+	var create []driver.Topic
 	for _, change := range changes {
 		topic := wanted[change.Topic]
 		switch {
 		case change.Action == "create":
-			if err := a.create(ctx, c, []driver.Topic{topic}); err != nil {
-				return err
-			}
+			create = append(create, topic)
 		case change.Action == "set" && !set[topic.Name]:
 			set[topic.Name] = true
 			if err := a.set(ctx, topicConfigs(c, topic), topic.Name); err != nil {
 				return fmt.Errorf("setting the topic %s: %w", topic.Name, err)
 			}
 		}
+	}
+	if err := a.create(ctx, c, create); err != nil {
+		return err
 	}
 	return a.settled(ctx, changes)
 }
@@ -152,7 +154,7 @@ func (a *admin) set(ctx context.Context, configs map[string]*string, topic strin
 // settled returns when the brokers show what was changed: the controller answers before they have heard of it, so that who
 // asks them next would find the old state.
 func (a *admin) settled(ctx context.Context, changes []driver.Change) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, errNoAnswer)
 	defer cancel()
 	for {
 		left, err := a.Plan(ctx)

@@ -63,12 +63,12 @@ const answerTimeout = 8 * time.Second
 
 // reach makes sure that brokers answer and that the topics are there.
 func (t *Transport) reach(ctx context.Context, o driver.Options) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	answering, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
 	defer cancel()
-	if err := t.client.Ping(ctx); err != nil {
+	if err := t.client.Ping(answering); err != nil {
 		return explain(o.Config.Kafka, err)
 	}
-	missing, err := t.missing(ctx, o.Topics)
+	missing, err := t.missing(answering, o.Topics)
 	if err != nil {
 		return explain(o.Config.Kafka, err)
 	}
@@ -78,10 +78,7 @@ func (t *Transport) reach(ctx context.Context, o driver.Options) error {
 	case !o.Config.Kafka.Topics.Provision:
 		return fmt.Errorf("the topic %s does not exist%s: run viscount topics apply, or set transport.kafka.topics.provision", missing[0].Name, andOthers(len(missing)-1))
 	}
-	if err := t.create(ctx, o.Config.Kafka.Topics, missing); err != nil {
-		return explain(o.Config.Kafka, err)
-	}
-	return nil
+	return t.create(ctx, o.Config.Kafka.Topics, missing)
 }
 
 func andOthers(n int) string {

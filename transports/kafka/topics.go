@@ -15,6 +15,8 @@ import (
 	"github.com/first-viscount/viscount/transports/driver"
 )
 
+const createTimeout = 60 * time.Second // of many topics, by a controller that is busy with them
+
 // found is a topic as the cluster has it.
 type found struct{ partitions, replication int }
 
@@ -53,29 +55,53 @@ func (t *Transport) missing(ctx context.Context, wanted []driver.Topic) ([]drive
 	}), nil
 }
 
-// create makes topics and waits until the brokers know them; one that another process makes at the same time is fine.
+// create makes topics and waits until the brokers know them; one that another process makes at the same time is fine. Topics of
+// the same settings are one request: a controller takes its time for each.
 func (t *Transport) create(ctx context.Context, c config.KafkaTopics, topics []driver.Topic) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, errNoAnswer)
+	defer cancel()
+	alike := map[time.Duration][]driver.Topic{}
 	for _, topic := range topics {
-		_, err := t.admin.CreateTopic(ctx, int32(c.Partitions), int16(c.Replication), topicConfigs(c, topic), topic.Name)
-		if errors.Is(err, kerr.TopicAlreadyExists) {
-			continue
+		alike[topic.Retention] = append(alike[topic.Retention], topic)
+	}
+	for _, some := range alike {
+		if err := t.createAlike(ctx, c, some); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("creating the topic %s (transport.kafka.topics: partitions %d, replication %d): %w", topic.Name, c.Partitions, c.Replication, err)
-		}
-		t.log.InfoContext(ctx, "created a topic", "topic", topic.Name, "partitions", c.Partitions, "replication", c.Replication)
 	}
 	for {
 		missing, err := t.missing(ctx, topics)
-		if err != nil || len(missing) == 0 {
-			return err
+		if len(missing) == 0 && err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the topic %s was created but does not appear: %w", missing[0].Name, ctx.Err())
+			return fmt.Errorf("topics were created, but the brokers do not show them after %v: %w", createTimeout, errors.Join(err, context.Cause(ctx)))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// createAlike makes topics that have the same settings.
+func (t *Transport) createAlike(ctx context.Context, c config.KafkaTopics, topics []driver.Topic) error {
+	names := make([]string, len(topics))
+	for i, topic := range topics {
+		names[i] = topic.Name
+	}
+	answers, err := t.admin.CreateTopics(ctx, int32(c.Partitions), int16(c.Replication), topicConfigs(c, topics[0]), names...)
+	if err != nil {
+		return fmt.Errorf("creating the topic %s (and %d others): %w", names[0], len(names)-1, err)
+	}
+	for _, answer := range answers.Sorted() {
+		switch {
+		case errors.Is(answer.Err, kerr.TopicAlreadyExists):
+		case answer.Err != nil:
+			return fmt.Errorf("creating the topic %s (transport.kafka.topics: partitions %d, replication %d): %w", answer.Topic, c.Partitions, c.Replication, answer.Err)
+		default:
+			t.log.InfoContext(ctx, "created a topic", "topic", answer.Topic, "partitions", c.Partitions, "replication", c.Replication)
+		}
+	}
+	return nil
 }
 
 // topicConfigs are what a topic should be set to.
