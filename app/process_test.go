@@ -49,6 +49,8 @@ type process struct {
 	env  []string
 	cmd  *exec.Cmd
 	done chan error
+
+	program string // the one of this source if ""
 }
 
 func newProcess(t testing.TB, env ...string) *process {
@@ -70,7 +72,10 @@ func (p *process) url() string { return "http://" + p.addr }
 // start runs the server and returns when it says that it is ready.
 func (p *process) start() {
 	p.t.Helper()
-	path, err := binary()
+	path, err := p.program, error(nil)
+	if path == "" {
+		path, err = binary()
+	}
 	require.NoError(p.t, err, "building the server")
 	p.cmd = exec.Command(path, "serve", "--data-dir", p.dir, "--listen", p.addr, "--log-level", "warn", "--log-format", "json")
 	p.cmd.Env = append(os.Environ(), p.env...)

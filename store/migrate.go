@@ -156,7 +156,8 @@ func eachTables(d dialect, db *sql.DB, service fs.FS, do func(tables string, pro
 				return err
 			}
 		}
-		provider, err := goose.NewProvider(d.goose, db, portable{folder.files, d}, goose.WithTableName(folder.tables+"_version"), goose.WithDisableGlobalRegistry(true))
+		provider, err := goose.NewProvider(d.goose, db, portable{folder.files, d}, goose.WithTableName(folder.tables+"_version"), goose.WithDisableGlobalRegistry(true),
+			goose.WithAllowOutofOrder(true)) // migrations of two branches land in any order, and databases stand between them
 		if err != nil {
 			return err
 		}
