@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/pubsub/pstest"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +18,7 @@ import (
 	"github.com/first-viscount/viscount/app"
 	"github.com/first-viscount/viscount/simulator"
 	"github.com/first-viscount/viscount/store/postgrestest"
+	"github.com/first-viscount/viscount/transports/googlecloud/googlecloudtest"
 	"github.com/first-viscount/viscount/transports/kafka/kafkatest"
 )
 
@@ -44,12 +44,14 @@ var profiles = map[string]func(t *testing.T) map[string]string{
 		return onPostgres(t)
 	},
 	"googlecloud": func(t *testing.T) map[string]string {
+		if os.Getenv("TEST_POSTGRES") == "" && os.Getenv("REQUIRE_BROKERS") == "" {
+			t.Skip("TEST_POSTGRES names no server: run make test-brokers")
+		}
 		// pstest in this process, which is none of the servers'. The emulator starts a thread for each ordering key of each
 		// subscription, 16 an order, and ends none: its place is the driver's suite.
-		pubsub := pstest.NewServer()
-		t.Cleanup(func() { assert.NoError(t, pubsub.Close()) })
+		endpoint := googlecloudtest.Fake(t)
 		env := onPostgres(t)
-		maps.Copy(env, map[string]string{"TRANSPORT_GOOGLECLOUD_ENDPOINT": pubsub.Addr, "TRANSPORT_GOOGLECLOUD_PROJECT": "test"})
+		maps.Copy(env, map[string]string{"TRANSPORT_GOOGLECLOUD_ENDPOINT": endpoint, "TRANSPORT_GOOGLECLOUD_PROJECT": "test"})
 		return env
 	},
 }

@@ -7,26 +7,20 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/pubsub/pstest"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/googlecloud"
+	"github.com/first-viscount/viscount/transports/googlecloud/googlecloudtest"
 	"github.com/first-viscount/viscount/transports/transporttest"
 )
 
 // configured reaches the emulator that TEST_PUBSUB names, else an in-process stand-in, in a project of its own.
 func configured(t *testing.T) config.Transport {
 	t.Helper()
-	endpoint := os.Getenv("TEST_PUBSUB")
-	if endpoint == "" {
-		server := pstest.NewServer()
-		t.Cleanup(func() { require.NoError(t, server.Close()) })
-		endpoint = server.Addr
-	}
-	return config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: fmt.Sprint("test-", time.Now().UnixNano()), Endpoint: endpoint}}
+	return config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: fmt.Sprint("test-", time.Now().UnixNano()), Endpoint: googlecloudtest.Endpoint(t)}}
 }
 
 func TestSuites(t *testing.T) {
