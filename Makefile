@@ -85,6 +85,11 @@ bench: ## compare with stock Watermill on the servers of make brokers (about 8 m
 generate: ## write what derives from the contracts: schemas, specifications, Python models
 	go run ./cmd/viscount contracts generate
 
+# FULL=1 runs the figures of docs/reports/faults.md and writes it (about an hour); ROWS="storm" picks rows.
+.PHONY: test-faults
+test-faults: ## break running servers in every way that is promised to be survived (about 8 minutes)
+	FAULTS=$(if $(FULL),full,smoke) go test -count=1 -timeout $(if $(FULL),4h,30m) -v -run 'TestFaults/$(ROWS)' ./internal/faults
+
 .PHONY: lint
 lint: $(LINT) ## check style and the import rules of every folder
 	$(LINT) run --allow-serial-runners

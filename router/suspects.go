@@ -14,6 +14,10 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+// suspectsFirst is how many events are suspected after a first crash; each further one within minutes doubles them. Whoever is
+// not among them and guilty will be after the next.
+const suspectsFirst = 64
+
 // crashLimit is how many processes in a row may end while an event runs alone before it becomes a dead letter.
 const crashLimit = 5
 
@@ -21,7 +25,7 @@ const crashLimit = 5
 // runs alone in it, with the attempt stored first, so that only the culprit collects crashes.
 type suspicion struct {
 	alone *sync.RWMutex // of the process: a suspect holds it, everything else shares it
-	limit int           // so many may have been in hand when the process ended
+	limit int           // so many may have been in hand when the process ended: suspects at most
 
 	mu    sync.Mutex
 	since time.Time // the unclean stop that left was set for
@@ -37,7 +41,7 @@ func (u *suspicion) stopped(st *store.Store) (at time.Time, careful bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if at.After(u.since) {
-		u.since, u.left = at, u.limit
+		u.since, u.left = at, min(u.limit, suspectsFirst<<min(max(st.Crashes()-1, 0), 16))
 	}
 	return at, u.left > 0
 }
@@ -115,6 +119,7 @@ func (s *Service) runAlone(ctx context.Context, subject string, run func() error
 	if s.draining.Load() {
 		return errDraining
 	}
+	defer s.store.Hurry()()
 	crashes, err := s.store.Suspect(ctx, subject)
 	if err != nil {
 		return err

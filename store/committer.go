@@ -99,7 +99,7 @@ func (c *committer) fill(group []*member) []*member {
 // linger lets a small group grow for a moment while the database is busy: a flush costs as much for one member as for many.
 // When it was idle before, the first member does not wait.
 func (c *committer) linger(group []*member) []*member {
-	if time.Since(c.ended) > busyFor {
+	if time.Since(c.ended) > busyFor || c.store.hurrying.Load() > 0 {
 		return group
 	}
 	moment := time.NewTimer(lingerFor)

@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics are the counters of all stores of a process.
 type Metrics struct {
 	published *prometheus.CounterVec
+	refused   *prometheus.CounterVec
 	failures  *prometheus.CounterVec
 	commits   *prometheus.CounterVec
 	members   *prometheus.CounterVec
@@ -15,13 +16,14 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_events_published_total", Help: "Events that the transport has taken."}, []string{"service", "event_type"}),
+		refused:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_publish_failures_total", Help: "Publications that the transport refused; they are tried again."}, []string{"service"}),
 		failures:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_failures_total", Help: "Database operations that failed."}, []string{"service", "operation"}),
 		commits:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_commits_total", Help: "Commits flushed to disk."}, []string{"service"}),
 		members:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_store_transactions_total", Help: "Transactions that shared those commits."}, []string{"service"}),
 		abandoned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "viscount_handlers_abandoned_total", Help: "Handlers that ignored their deadline and were given up; each holds its memory until it returns."}, []string{"service"}),
 	}
 	if r != nil {
-		r.MustRegister(m.published, m.failures, m.commits, m.members, m.abandoned)
+		r.MustRegister(m.published, m.refused, m.failures, m.commits, m.members, m.abandoned)
 	}
 	return m
 }

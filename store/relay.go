@@ -391,6 +391,7 @@ func (r *relay) send(ctx context.Context, rows []Row) (taken, behind bool) {
 		case ctx.Err() != nil:
 			return false, false
 		}
+		r.store.metrics.refused.WithLabelValues(r.store.name).Inc()
 		if !r.failing.Swap(true) {
 			r.store.log.ErrorContext(ctx, "the transport takes no events; they stay in the outbox and are tried again", "topic", rows[0].Topic, "error", err)
 		}

@@ -12,7 +12,10 @@ import (
 // SQLite by whoever opens the file next, on PostgreSQL by a lock that lives as long as the process's connection.
 
 // crashKept is how long a crash is remembered: instances that start meanwhile are careful, too.
-const crashKept = time.Hour
+const (
+	crashKept     = time.Hour
+	crashesRecent = 10 * time.Minute
+)
 
 // Unclean is when a process of this service was last found to have ended without an orderly stop: the zero time if none
 // was in the last hour. What was published before then may have been in its hands.
@@ -21,6 +24,15 @@ func (s *Store) Unclean() time.Time {
 		return Time(us)
 	}
 	return time.Time{}
+}
+
+// Crashes is how many processes of this service were found dead in the last ten minutes.
+func (s *Store) Crashes() int { return int(s.crashes.Load()) }
+
+// Hurry makes commits happen without waiting for company, until done is called: for work that runs alone.
+func (s *Store) Hurry() (done func()) {
+	s.hurrying.Add(1)
+	return func() { s.hurrying.Add(-1) }
 }
 
 func (s *Store) beginRun(ctx context.Context) error {
@@ -86,6 +98,11 @@ func (s *Store) readCrashes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading how earlier processes ended: %w", err)
 		}
+		n, _, err := One(ctx, r, scanInt, "SELECT COUNT(*) FROM runs WHERE crashed_at > $1", micros(s.now().Add(-crashesRecent)))
+		if err != nil {
+			return fmt.Errorf("reading how earlier processes ended: %w", err)
+		}
+		s.crashes.Store(n)
 		s.unclean.Store(at)
 		return nil
 	})

@@ -219,7 +219,7 @@ func TestADumpRestoredIntoANewClusterGoesOn(t *testing.T) {
 	emit(t, st, "k", 3)
 	script, err := exec.Command(dump, postgresOf(t, old)).Output()
 	require.NoError(t, err)
-	databases.Store(fresh, postgrestest.NewCluster(t))
+	databases.Store(fresh, postgrestest.NewCluster(t).URL)
 	into := exec.Command(restore, "-q", "-v", "ON_ERROR_STOP=1", postgresOf(t, fresh))
 	stdin, err := into.StdinPipe()
 	require.NoError(t, err)

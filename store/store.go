@@ -72,6 +72,8 @@ type Store struct {
 	members    atomic.Int64
 	run        string       // this process's row in runs
 	unclean    atomic.Int64 // see Unclean, in microseconds
+	crashes    atomic.Int64 // lately
+	hurrying   atomic.Int64 // who wants commits at once
 }
 
 // Open opens the database, creating and migrating it as needed, and starts its committer.
@@ -261,8 +263,11 @@ func (s *Store) failpoint(name string) error {
 	return s.failpointAt(name)
 }
 
-// Failed counts and logs a failure of the database that work above it ran into.
-func (s *Store) Failed(operation string, err error) error { return s.failure(operation, err) }
+// Failed counts a failure of the database that work above it ran into, which logs it.
+func (s *Store) Failed(operation string, err error) error {
+	s.metrics.failures.WithLabelValues(s.name, operation).Inc()
+	return &Failure{Operation: operation, Err: err}
+}
 
 func (s *Store) failure(operation string, err error) error {
 	s.metrics.failures.WithLabelValues(s.name, operation).Inc()

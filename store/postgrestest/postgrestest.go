@@ -79,77 +79,132 @@ func execute(base, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// NewCluster starts a server of the test's own, with nothing in it, and returns the URL of its database.
-func NewCluster(t testing.TB) string {
+// Cluster is a server of a test's own, which can be killed and started again.
+type Cluster struct {
+	URL string // of its database
+
+	t    testing.TB
+	dir  string
+	port string
+	bin  string
+	who  *syscall.Credential
+	cmd  *exec.Cmd
+	end  chan struct{}
+}
+
+// NewCluster starts a server of the test's own, with nothing in it.
+func NewCluster(t testing.TB) *Cluster {
 	t.Helper()
-	base, stop, err := startOwn()
-	if errors.Is(err, errNone) {
+	c, err := newCluster()
+	if errors.Is(err, errNone) && os.Getenv("REQUIRE_BROKERS") == "" {
 		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stop)
-	return base
+	c.t = t
+	t.Cleanup(c.remove)
+	return c
+}
+
+// Kill ends the server as a power cut does.
+func (c *Cluster) Kill() {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		c.t.Fatal(err)
+	}
+	<-c.end
+}
+
+// Start starts the server again and returns when it answers.
+func (c *Cluster) Start() {
+	c.t.Helper()
+	if err := c.start(); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func start() (string, error) {
 	if base := os.Getenv("TEST_POSTGRES"); base != "" {
 		return base, nil
 	}
-	base, stop, err := startOwn()
-	if err == nil {
-		stopServer = stop
+	c, err := newCluster()
+	if err != nil {
+		return "", err
 	}
-	return base, err
+	stopServer = c.remove
+	return c.URL, nil
 }
 
-func startOwn() (base string, stop func(), err error) {
+func newCluster() (*Cluster, error) {
 	bin, found := binaries()
 	if !found {
-		return "", nil, errNone
+		return nil, errNone
 	}
 	dir, err := os.MkdirTemp("", "viscount-postgres-")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	who, err := owner(dir)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	data := filepath.Join(dir, "data")
-	initialise := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "-A", "trust", "-U", "viscount", "-E", "UTF8", "--locale=C", "--no-sync", "-D", data)
+	initialise := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "-A", "trust", "-U", "viscount", "-E", "UTF8", "--locale=C", "--no-sync", "-D", filepath.Join(dir, "data"))
 	initialise.SysProcAttr, initialise.Dir = &syscall.SysProcAttr{Credential: who}, dir
 	if out, err := initialise.CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("initdb: %w: %s", err, out)
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	cmd := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port, "-k", dir, "-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
-	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}, dir
-	began, ended := make(chan error, 1), make(chan struct{})
-	go supervise(cmd, began, ended)
-	if err := <-began; err != nil {
-		return "", nil, err
-	}
-	stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGQUIT) // at once; the data is thrown away
-		<-ended
-		_ = os.RemoveAll(dir) // a temporary folder
-	}
-	base = "postgres://viscount@127.0.0.1:" + port + "/postgres?sslmode=disable"
+	c := &Cluster{URL: "postgres://viscount@127.0.0.1:" + port + "/postgres?sslmode=disable", dir: dir, port: port, bin: bin, who: who}
+	return c, c.start()
+}
+
+// start runs the server until it answers. One that was killed leaves processes behind for a moment, which refuse a new one.
+func (c *Cluster) start() error {
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		err := execute(base, "SELECT 1")
+		if c.cmd == nil || c.ended() {
+			if err := c.run(); err != nil {
+				return err
+			}
+		}
+		err := execute(c.URL, "SELECT 1")
 		if err == nil {
-			return base, stop, nil
+			return nil
 		}
 		if time.Now().After(limit) {
-			stop()
-			return "", nil, fmt.Errorf("the PostgreSQL server did not answer: %w", err)
+			c.remove()
+			return fmt.Errorf("the PostgreSQL server did not answer: %w", err)
 		}
 	}
+}
+
+func (c *Cluster) run() error {
+	c.cmd = exec.CommandContext(context.Background(), filepath.Join(c.bin, "postgres"), "-D", filepath.Join(c.dir, "data"), "-h", "127.0.0.1", "-p", c.port, "-k", c.dir,
+		"-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
+	c.cmd.SysProcAttr, c.cmd.Dir = &syscall.SysProcAttr{Credential: c.who, Pdeathsig: syscall.SIGQUIT}, c.dir
+	began := make(chan error, 1)
+	c.end = make(chan struct{})
+	go supervise(c.cmd, began, c.end)
+	return <-began
+}
+
+func (c *Cluster) ended() bool {
+	select {
+	case <-c.end:
+		return true
+	default:
+		return false
+	}
+}
+
+// remove ends the server at once; its data is thrown away.
+func (c *Cluster) remove() {
+	_ = c.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+	<-c.end
+	_ = os.RemoveAll(c.dir) // a temporary folder
 }
 
 // supervise starts the server on a thread that lives as long as the server: the kernel ends a child when the thread that made

@@ -1,0 +1,286 @@
+// Package servertest runs servers as child processes of a test, and ends them by their pid: in order, or as a power cut does.
+//
+// It imports no other folder.
+package servertest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+)
+
+// binary builds the program once, as it is deployed: a server under the race detector is too slow to be caught at work.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "viscount-test-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	path := filepath.Join(dir, "viscount")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", path, "github.com/first-viscount/viscount/cmd/viscount")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	return path, build.Run()
+})
+
+var built string // the folder of the program, once it is built
+
+// Clean removes the program that was built, if it was. TestMain calls it.
+func Clean() {
+	if built != "" {
+		_ = os.RemoveAll(built) // a temporary folder
+	}
+}
+
+// Server is a server that runs as a child of the test. It can be started again after it ended; its data and its address stay.
+type Server struct {
+	Dir  string
+	Addr string
+	Env  []string
+	Self bool // it is the test's own binary, whose TestMain serves; otherwise the program
+
+	t    testing.TB
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// New prepares a server.
+func New(t testing.TB, env ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Dir: t.TempDir(), Addr: "127.0.0.1:" + FreePort(t), Env: env}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// FreePort finds a port that stays free while its server is away: the system gives none of these to connections, which may
+// otherwise connect to themselves while they knock at the door of a server that was killed.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		if free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:"+port); err == nil {
+			require.NoError(t, free.Close())
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// URL is where the server answers.
+func (s *Server) URL() string { return "http://" + s.Addr }
+
+// PID is the process's.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Start runs the server and returns when it says that it is ready. More environment is for this start only.
+func (s *Server) Start(env ...string) {
+	s.t.Helper()
+	line := s.TryStart(env...)
+	require.Contains(s.t, line, "ready on", "the server's first word")
+}
+
+// TryStart runs the server and answers its line that says ready, or what came instead.
+func (s *Server) TryStart(env ...string) string {
+	s.t.Helper()
+	path, args := os.Args[0], []string(nil)
+	if !s.Self {
+		var err error
+		path, err = binary()
+		require.NoError(s.t, err, "building the server")
+		args = []string{"serve"}
+	}
+	s.cmd = exec.CommandContext(context.Background(), path, args...)
+	s.cmd.Env = append(append(os.Environ(), "VISCOUNT_STORE_SQLITE_DIR="+s.Dir, "VISCOUNT_HTTP_LISTEN="+s.Addr, "VISCOUNT_LOG_LEVEL=warn", "VISCOUNT_LOG_FORMAT=json"), append(s.Env, env...)...)
+	logs, err := s.cmd.StderrPipe()
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.cmd.Start())
+	ready := make(chan string, 1)
+	cmd, done := s.cmd, make(chan error, 1)
+	s.done = done
+	go func() {
+		s.read(logs, ready)
+		done <- cmd.Wait()
+	}()
+	select {
+	case line := <-ready:
+		return line
+	case <-time.After(60 * time.Second):
+		s.t.Fatal("the server was not ready within 60 s")
+		return ""
+	}
+}
+
+// read passes the server's log on to the test and finds the line that says ready.
+func (s *Server) read(logs io.Reader, ready chan<- string) {
+	lines := bufio.NewScanner(logs)
+	lines.Buffer(nil, 1<<20)
+	said, shown := false, 0
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "ready on") && !said {
+			said = true
+			ready <- lines.Text()
+			continue
+		}
+		if shown++; shown <= 40 && os.Getenv("SERVER_LOGS") != "" {
+			fmt.Fprintln(os.Stderr, s.Addr, lines.Text())
+		}
+	}
+	if !said {
+		ready <- "the server ended"
+	}
+}
+
+// Kill ends the server as a power cut does.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	if s.cmd.Process.Signal(syscall.SIGKILL) == nil {
+		_ = <-s.done
+	}
+	s.cmd = nil
+}
+
+// Signal sends the process a signal.
+func (s *Server) Signal(signal os.Signal) error { return s.cmd.Process.Signal(signal) }
+
+// Wait returns how the process ended.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case err := <-s.done:
+		s.cmd = nil
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Ended tells whether the process has ended by itself.
+func (s *Server) Ended() bool {
+	select {
+	case err := <-s.done:
+		s.done <- err
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop ends the server in order.
+func (s *Server) Stop(ctx context.Context) error {
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.Wait(ctx)
+}
+
+// Service is what /status says of a service.
+type Service struct {
+	Service    string  `json:"service"`
+	Ready      bool    `json:"ready"`
+	Pending    int64   `json:"outbox_pending"`
+	InFlight   int64   `json:"in_flight"`
+	Waiting    int64   `json:"waiting"`
+	Retrying   int64   `json:"retrying"`
+	Dead       int64   `json:"dead"`
+	Applied    int64   `json:"applied"`
+	Ignored    int64   `json:"ignored"`
+	Duplicates int64   `json:"duplicates"`
+	Lag        int64   `json:"lag_events"`
+	LagSeconds float64 `json:"lag_seconds"`
+}
+
+// Status is the sum of what the server says of its services.
+func (s *Server) Status() (sum Service, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	body, err := s.get(ctx, "/api/v1/status")
+	if err != nil {
+		return sum, err
+	}
+	var status struct {
+		Services []Service `json:"services"`
+	}
+	err = json.Unmarshal(body, &status)
+	sum.Ready = true
+	for _, one := range status.Services {
+		sum.Ready = sum.Ready && one.Ready
+		sum.Pending += one.Pending
+		sum.InFlight += one.InFlight
+		sum.Waiting += one.Waiting
+		sum.Retrying += one.Retrying
+		sum.Dead += one.Dead
+		sum.Applied += one.Applied
+		sum.Ignored += one.Ignored
+		sum.Duplicates += one.Duplicates
+		sum.Lag += one.Lag
+		sum.LagSeconds = max(sum.LagSeconds, one.LagSeconds)
+	}
+	return sum, err
+}
+
+// Metric sums the samples whose line begins with prefix.
+func (s *Server) Metric(prefix string) (sum float64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	body, err := s.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(body)) {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += value
+	}
+	return sum, nil
+}
+
+func (s *Server) get(ctx context.Context, path string) (_ []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
+
+// Memory is the process's resident memory in bytes.
+func (s *Server) Memory() (int64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS of process %d", s.PID())
+}
