@@ -72,6 +72,10 @@ test-cluster: ## three Kafka nodes: one is killed under load, then all are resta
 test-schemas: ## have Go and the JSON Schemas judge 1,000,000 mutated events (about 6 minutes)
 	go test ./contracts -count=1 -timeout 60m -v -run TestGoAndSchemasAgree -documents $${DOCUMENTS:-1000000}
 
+.PHONY: bench-contracts
+bench-contracts: ## compare the decoder with encoding/json and validators
+	go test ./contracts -run xxx -bench Validation -benchmem
+
 .PHONY: soak
 soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app

@@ -5,27 +5,25 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Definition is a contract with the Go type of its data.
 type Definition struct {
 	Contract Contract
 	Shape    *Shape // of its data
-	decode   func(raw jsontext.Value) (Payload, error)
+	read     func(r *reader) (Payload, error)
 }
 
 // Define makes a definition from a payload type.
 func Define[T Payload]() Definition {
 	var sample T
+	shape := cachedShape(reflect.TypeFor[T]())
 	return Definition{
 		Contract: sample.Contract(),
-		Shape:    cachedShape(reflect.TypeFor[T]()),
-		decode: func(raw jsontext.Value) (Payload, error) {
+		Shape:    shape,
+		read: func(r *reader) (Payload, error) {
 			var data T
-			err := json.Unmarshal(raw, &data)
+			err := r.value(shape, "", reflect.ValueOf(&data).Elem())
 			return data, err
 		},
 	}

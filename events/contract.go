@@ -56,9 +56,11 @@ type Payload interface {
 }
 
 // KeyOf gives the value that orders the payload's events.
-func KeyOf(p Payload) string {
+func KeyOf(p Payload) string { return keyOf(p, p.Contract().Key) }
+
+func keyOf(p Payload, key string) string {
 	v := reflect.ValueOf(p)
-	for _, index := range keyFields(v.Type(), p.Contract().Key) {
+	for _, index := range keyFields(v.Type(), key) {
 		if key := v.Field(index).String(); key != "" {
 			return key
 		}

@@ -6,143 +6,82 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
-// member is a top-level key with its value and where they stand.
-type member struct {
-	name       string
-	nameAt     int // offset of the opening quote of the name
-	nameEnd    int
-	value      jsontext.Value
-	valueStart int
-	valueEnd   int
-	old        bool // it came under the old dialect's name
-}
-
 // Decode reads a message of the catalogue as a consumer does: it finds the contract, checks the structure, the values (with
 // open vocabularies) and the publisher, and normalises the old dialect. Its error is an *Invalid with every problem found.
 func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
-	members, bad := split(raw)
+	m, bad := split(raw, c)
 	if bad != nil {
 		return nil, bad
 	}
-	raw, members, legacy, bad := normalise(raw, members)
-	if bad != nil {
+	d := &Decoded{Raw: raw}
+	if d.Raw, d.Legacy, bad = m.normalise(); bad != nil {
 		return nil, bad
 	}
-	d := &Decoded{Raw: raw, Legacy: legacy}
 	var problems []Problem
-	d.Envelope, problems = readEnvelope(members)
+	d.Envelope, problems = m.envelope()
 	d.Definition, problems = c.match(d.Envelope, problems)
-	data, present := members["data"]
-	if !present || data.value.Kind() == 'n' {
-		problems = append(problems, Problem{Path: "/data", Code: MissingField, Detail: "is required"})
-	} else if d.Definition != nil {
-		var more []Problem
-		d.Payload, more = d.Definition.readData(data.value)
-		problems = append(problems, more...)
+	var more []Problem
+	d.Payload, more = m.payload(d.Definition)
+	if problems = append(problems, more...); len(problems) > 0 {
+		return nil, &Invalid{Problems: m.asWritten(problems)}
 	}
-	if len(problems) > 0 {
-		return nil, &Invalid{Problems: asWritten(problems, members)}
-	}
-	d.Key = KeyOf(d.Payload)
+	d.Key = keyOf(d.Payload, d.Definition.Contract.Key)
 	return d, nil
 }
 
-// asWritten names a field as the message does: version, where the old dialect was rewritten.
-func asWritten(problems []Problem, members map[string]member) []Problem {
-	for i := range problems {
-		if problems[i].Path == "/event_version" && members["event_version"].old {
-			problems[i].Path = "/version"
+// payload is the data of the contract, checked with open vocabularies.
+func (m *message) payload(d *Definition) (Payload, []Problem) {
+	data := m.find("data")
+	if data == nil || data.kind == 'n' {
+		return nil, []Problem{{Path: "/data", Code: MissingField, Detail: "is required"}}
+	}
+	if d == nil {
+		return nil, nil
+	}
+	if m.data == nil { // event_type came after it
+		r := &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(m.value(data))), prefix: "/data"}
+		var err error
+		if m.data, err = d.read(r); err != nil {
+			return nil, syntaxProblem(m.value(data), err).Problems
+		}
+		m.problems = r.problems
+	}
+	if len(m.problems) > 0 {
+		return nil, m.problems
+	}
+	var bad *Invalid
+	if errors.As(m.data.Validate(), &bad) {
+		if bad = bad.open(); bad != nil {
+			return nil, bad.under("/data").Problems
 		}
 	}
-	return problems
+	return m.data, nil
 }
 
-// split checks the limits and the syntax and takes the top level apart.
-func split(raw []byte) (map[string]member, *Invalid) {
-	if bad := checkLimits(raw); bad != nil {
-		return nil, bad
-	}
-	if bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) {
-		return nil, invalid("", MalformedJSON, "the message begins with a byte order mark; leave it out")
-	}
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, invalid("", MalformedJSON, "the message is empty")
-	}
-	if !utf8.Valid(raw) {
-		return nil, invalid("", InvalidUTF8, "the text is not valid UTF-8")
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	if k := dec.PeekKind(); k != '{' {
-		if _, err := dec.ReadValue(); err != nil {
-			return nil, syntaxProblem(raw, err)
-		}
-		return nil, invalid("", NotObject, "the message must be a JSON object, is %s", describe(k))
-	}
-	members, err := readMembers(dec, raw)
-	if err != nil {
-		return nil, syntaxProblem(raw, err)
-	}
-	if rest := bytes.TrimSpace(raw[dec.InputOffset():]); len(rest) > 0 {
-		return nil, invalid("", MalformedJSON, "something follows after the end of the object: %q", clip(string(rest)))
-	}
-	return members, nil
-}
-
-func readMembers(dec *jsontext.Decoder, raw []byte) (map[string]member, error) {
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	members := make(map[string]member, 8)
-	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		m := member{name: token.String(), nameEnd: int(dec.InputOffset())}
-		m.nameAt = bytes.LastIndexByte(raw[:m.nameEnd-1], '"')
-		value, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		m.valueEnd = int(dec.InputOffset())
-		m.valueStart = m.valueEnd - len(value)
-		m.value = jsontext.Value(raw[m.valueStart:m.valueEnd])
-		members[m.name] = m
-	}
-	_, err := dec.ReadToken() // '}', or what is wrong
-	return members, err
-}
-
-// text reads a string member; ok is false when it is absent, and a problem is added when it is no string.
-func text(members map[string]member, name string, problems *[]Problem) (string, bool) {
-	m, present := members[name]
-	if !present || m.value.Kind() == 'n' {
-		*problems = append(*problems, Problem{Path: "/" + name, Code: MissingField, Detail: missingDetail(members, name)})
+// text reads a string member; ok is false, and a problem added, when there is none.
+func (m *message) text(name string, problems *[]Problem) (string, bool) {
+	one := m.find(name)
+	if one == nil || one.kind == 'n' {
+		*problems = append(*problems, Problem{Path: "/" + name, Code: MissingField, Detail: m.missing(name)})
 		return "", false
 	}
-	if m.value.Kind() != '"' {
-		*problems = append(*problems, Problem{Path: "/" + name, Code: WrongType, Detail: "must be a string, is " + describe(m.value.Kind())})
+	if one.kind != '"' {
+		*problems = append(*problems, Problem{Path: "/" + name, Code: WrongType, Detail: "must be a string, is " + describe(one.kind)})
 		return "", false
 	}
-	plain, err := jsontext.AppendUnquote(nil, m.value)
-	if err != nil {
-		*problems = append(*problems, syntaxProblem(m.value, err).under("/"+name).Problems...)
-		return "", false
-	}
-	return string(plain), true
+	return one.text, true
 }
 
-func missingDetail(members map[string]member, name string) string {
-	for other := range members {
-		if strings.EqualFold(other, name) {
-			return "is required; \"" + other + "\" is another key"
+func (m *message) missing(name string) string {
+	for _, other := range m.members {
+		if strings.EqualFold(other.name, name) {
+			return "is required; \"" + other.name + "\" is another key"
 		}
 	}
 	return "is required"
@@ -153,11 +92,11 @@ var (
 	versionForm = regexp.MustCompile(VersionPattern)
 )
 
-func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
+func (m *message) envelope() (e Envelope, problems []Problem) {
 	add := func(path string, code Code, detail string) {
 		problems = append(problems, Problem{Path: path, Code: code, Detail: detail})
 	}
-	if id, ok := text(members, "event_id", &problems); ok {
+	if id, ok := m.text("event_id", &problems); ok {
 		parsed, err := uuid.Parse(id)
 		if err != nil || len(id) != 36 || parsed == uuid.Nil {
 			add("/event_id", InvalidEventID, "must be a UUID, not the nil one, such as 550e8400-e29b-41d4-a716-446655440000")
@@ -165,23 +104,24 @@ func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
 		e.EventID = parsed
 	}
 	var ok bool
-	if e.CorrelationID, ok = text(members, "correlation_id", &problems); ok && !ValidID(e.CorrelationID) {
+	if e.CorrelationID, ok = m.text("correlation_id", &problems); ok && !ValidID(e.CorrelationID) {
 		add("/correlation_id", InvalidValue, "must be 1–128 printable characters")
 	}
-	if at, ok := text(members, "timestamp", &problems); ok {
+	if at, ok := m.text("timestamp", &problems); ok {
 		parsed, err := parseTime(at)
 		if err != nil {
 			add("/timestamp", InvalidTimestamp, err.Error())
 		}
 		e.Timestamp = parsed
 	}
-	if e.SourceService, ok = text(members, "source_service", &problems); ok && !serviceForm.MatchString(e.SourceService) {
+	known := m.definition != nil // then its own values need no look at their form
+	if e.SourceService, ok = m.text("source_service", &problems); ok && (!known || e.SourceService != m.definition.Contract.Publisher) && !serviceForm.MatchString(e.SourceService) {
 		add("/source_service", InvalidValue, "must be kebab-case such as order-management-service")
 	}
-	if e.EventVersion, ok = text(members, "event_version", &problems); ok && !versionForm.MatchString(e.EventVersion) {
+	if e.EventVersion, ok = m.text("event_version", &problems); ok && (!known || e.EventVersion != m.definition.Contract.Version) && !versionForm.MatchString(e.EventVersion) {
 		add("/event_version", InvalidValue, "must be MAJOR.MINOR such as 1.0")
 	}
-	if e.EventType, ok = text(members, "event_type", &problems); ok && e.EventType == "" {
+	if e.EventType, ok = m.text("event_type", &problems); ok && e.EventType == "" {
 		add("/event_type", UnknownType, "must not be empty")
 	}
 	return e, problems
@@ -190,11 +130,11 @@ func readEnvelope(members map[string]member) (e Envelope, problems []Problem) {
 // Peek reads what it can of the envelope of a message that does not decode, so that it can be found again. Fields that
 // cannot be read are zero.
 func Peek(raw []byte) Envelope {
-	members, bad := split(raw)
+	m, bad := split(raw, nil)
 	if bad != nil {
 		return Envelope{}
 	}
-	e, _ := readEnvelope(members)
+	e, _ := m.envelope()
 	return e
 }
 
@@ -208,31 +148,13 @@ func (c *Catalogue) match(e Envelope, problems []Problem) (*Definition, []Proble
 		return nil, append(problems, Problem{Path: "/event_type", Code: UnknownType, Detail: "no contract is named \"" + clip(e.EventType) + "\""})
 	}
 	major, _, _ := strings.Cut(e.EventVersion, ".")
-	if versionForm.MatchString(e.EventVersion) && major != d.Contract.Major() {
+	if major != d.Contract.Major() && versionForm.MatchString(e.EventVersion) {
 		problems = append(problems, Problem{Path: "/event_version", Code: UnsupportedVersion, Detail: "is " + e.EventVersion + ", this platform knows major version " + d.Contract.Major()})
 	}
 	if e.SourceService != "" && e.SourceService != d.Contract.Publisher {
 		problems = append(problems, Problem{Path: "/source_service", Code: WrongPublisher, Detail: e.EventType + " is published by " + d.Contract.Publisher + ", not by " + clip(e.SourceService)})
 	}
 	return d, problems
-}
-
-// readData checks and decodes the data of a contract, vocabularies open.
-func (d *Definition) readData(raw jsontext.Value) (Payload, []Problem) {
-	if problems := checkStructure(raw, d.Shape, "/data"); len(problems) > 0 {
-		return nil, problems
-	}
-	payload, err := d.decode(raw)
-	if err != nil {
-		return nil, []Problem{{Path: "/data", Code: WrongType, Detail: err.Error()}}
-	}
-	var bad *Invalid
-	if errors.As(payload.Validate(), &bad) {
-		if bad = bad.open(); bad != nil {
-			return nil, bad.under("/data").Problems
-		}
-	}
-	return payload, nil
 }
 
 // CheckPublish checks a message as its publisher: what Decode checks, and the closed vocabularies.

@@ -1,10 +1,6 @@
 package events
 
-import (
-	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "slices"
 
 // The old dialect: the document's inventory examples, and the running services, write version for event_version and the
 // event's class name for its type.
@@ -28,43 +24,49 @@ func LegacyName(eventType string) string {
 
 // edit replaces a stretch of the raw message.
 type edit struct {
-	start, end int
+	start, end int32
 	text       string
+}
+
+// canonicalType is an event type's name in our dialect.
+func canonicalType(name string) string {
+	if known, legacy := legacyTypes[name]; legacy {
+		return known
+	}
+	return name
 }
 
 // normalise rewrites the old dialect in the raw bytes, so that unknown fields stay as they came. Canonical input is returned
 // as it is.
-func normalise(raw []byte, members map[string]member) ([]byte, map[string]member, bool, *Invalid) {
+func (m *message) normalise() ([]byte, bool, *Invalid) {
 	var edits []edit
-	old, hasOld := members["version"]
-	current, hasCurrent := members["event_version"]
-	if hasOld && hasCurrent && string(old.value) != string(current.value) {
-		return nil, nil, false, invalid("/version", VersionConflict, "version is %s, but event_version is %s", clip(string(old.value)), clip(string(current.value)))
+	old, current := m.find("version"), m.find("event_version")
+	if old != nil && current != nil && string(m.value(old)) != string(m.value(current)) {
+		return nil, false, invalid("/version", VersionConflict, "version is %s, but event_version is %s", clip(string(m.value(old))), clip(string(m.value(current))))
 	}
-	if hasOld && !hasCurrent {
+	if old != nil && current == nil {
 		edits = append(edits, edit{old.nameAt, old.nameEnd, `"event_version"`})
+		old.name, old.old = "event_version", true
 	}
-	if m, ok := members["event_type"]; ok && m.value.Kind() == '"' {
-		plain, err := jsontext.AppendUnquote(nil, m.value)
-		if name, legacy := legacyTypes[string(plain)]; legacy && err == nil {
-			edits = append(edits, edit{m.valueStart, m.valueEnd, `"` + name + `"`})
+	if one := m.find("event_type"); one != nil && one.kind == '"' {
+		if name, legacy := legacyTypes[one.text]; legacy {
+			edits = append(edits, edit{one.valueStart, one.valueEnd, `"` + name + `"`})
+			one.text = name
 		}
 	}
 	if len(edits) == 0 {
-		return raw, members, false, nil
+		return m.raw, false, nil
 	}
-	slices.SortFunc(edits, func(a, b edit) int { return a.start - b.start })
-	rewritten := make([]byte, 0, len(raw)+32)
-	at := 0
+	slices.SortFunc(edits, func(a, b edit) int { return int(a.start - b.start) })
+	rewritten := make([]byte, 0, len(m.raw)+32)
+	at := int32(0)
 	for _, e := range edits {
-		rewritten = append(append(rewritten, raw[at:e.start]...), e.text...)
+		rewritten = append(append(rewritten, m.raw[at:e.start]...), e.text...)
 		at = e.end
 	}
-	rewritten = append(rewritten, raw[at:]...)
-	members, bad := split(rewritten)
-	if m, known := members["event_version"]; known {
-		m.old = hasOld && !hasCurrent
-		members["event_version"] = m
+	rewritten = append(rewritten, m.raw[at:]...)
+	if len(rewritten) > MaxSize {
+		return nil, false, invalid("", TooLarge, "the message has %d bytes in the canonical form, at most %d are allowed", len(rewritten), MaxSize)
 	}
-	return rewritten, members, true, bad
+	return rewritten, true, nil
 }

@@ -58,6 +58,7 @@ type Member struct {
 	Deprecated Deprecation
 
 	index int // of the Go field
+	place int // among the members
 }
 
 // Deprecation marks a field or an event that goes away with the next major version. The zero value: it stays.
@@ -113,6 +114,7 @@ func objectShape(t reflect.Type) *Shape {
 		s.Members = append(s.Members, m)
 	}
 	for i := range s.Members {
+		s.Members[i].place = i
 		s.byName[s.Members[i].Name] = &s.Members[i]
 	}
 	return s
