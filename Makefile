@@ -76,6 +76,12 @@ test-schemas: ## have Go and the JSON Schemas judge 1,000,000 mutated events (ab
 bench-contracts: ## compare the decoder with encoding/json and validators
 	go test ./contracts -run xxx -bench Validation -benchmem
 
+.PHONY: check-contracts
+check-contracts: ## refuse changes of contracts that break somebody, against the newest release (else the commit before)
+	@against=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || git rev-parse --verify -q HEAD^ || true); \
+	if [ -z "$$against" ]; then echo "no earlier commit to compare the contracts with"; \
+	else echo "contracts against $$against"; go run ./cmd/viscount contracts check --against "$$against"; fi
+
 .PHONY: soak
 soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app

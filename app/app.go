@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,6 +91,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if a.catalogue, err = catalogueOf(consumers); err != nil {
 		return nil, err
 	}
+	consumers = upcasting(a.catalogue, consumers)
 	for _, step := range []func() error{
 		func() error { return a.openServices(ctx, consumers) },
 		func() error { return a.openTransport(ctx, consumers) },
@@ -129,6 +131,15 @@ func catalogueOf(consumers []router.Consumer) (*events.Catalogue, error) {
 		own = append(own, c.Contracts...)
 	}
 	return events.Platform().With(own...)
+}
+
+// upcasting lets consumers hear earlier major versions of what they handle.
+func upcasting(catalogue *events.Catalogue, consumers []router.Consumer) []router.Consumer {
+	all := slices.Clone(consumers)
+	for i := range all {
+		all[i].Routes = router.Upcasting(catalogue, all[i].Routes)
+	}
+	return all
 }
 
 // openServices opens the databases at the same time: each migrates and flushes its own file.
@@ -178,7 +189,7 @@ func settings(c config.Router) router.Settings {
 func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (err error) {
 	all := consumers
 	if a.options.Platform {
-		all = append(routes(services(a.options.Config)), a.options.Consumers...)
+		all = upcasting(a.catalogue, append(routes(services(a.options.Config)), a.options.Consumers...))
 	}
 	o := transportOptions(a.options.Config, consumers, all, a.catalogue)
 	o.Logger = a.log

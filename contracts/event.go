@@ -16,6 +16,7 @@ func Event(d *events.Definition) *Schema {
 	s := envelope(defs)
 	s.ID = "urn:viscount:contract:" + k.Type + ":v" + k.Major()
 	s.Title, s.Description, s.Deprecated, s.Contract, s.Beyond = k.Type, k.Purpose, k.Deprecated.Deprecated(), NotesOf(k), nil
+	s.Contract.Upcasts = d.Upcasts()
 	version := &Schema{Type: Types{"string"}, Description: "MAJOR.MINOR; a consumer accepts every minor version of its major.", Pattern: events.MajorPattern(k.Major())}
 	s.set("source_service", &Schema{Const: k.Publisher})
 	s.set("event_version", version)

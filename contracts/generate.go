@@ -25,13 +25,13 @@ func Schemas(c *events.Catalogue) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []File{{SchemaFolder + "/envelope.schema.json", envelope}}
+	files := []File{{SchemaFolder + "/" + envelopeName + suffix, envelope}}
 	for _, d := range c.All() {
 		content, err := Write(Event(d))
 		if err != nil {
 			return nil, fmt.Errorf("schema of %s: %w", d.Contract.Type, err)
 		}
-		files = append(files, File{SchemaFolder + "/" + d.Contract.Type + ".v" + d.Contract.Major() + ".schema.json", content})
+		files = append(files, File{SchemaFolder + "/" + nameOf(d) + suffix, content})
 	}
 	return files, nil
 }

@@ -92,7 +92,9 @@ type Notes struct {
 	Key             []string     `json:"key"` // fields of data; the first that is present orders the event
 	Follows         []string     `json:"follows"`
 	Retention       string       `json:"retention"`
-	Addition        bool         `json:"addition"` // not in the contract document
+	Addition        bool         `json:"addition"`         // not in the contract document
+	Upcasts         bool         `json:"upcasts,omitzero"` // events of the major version before are upgraded
+	Migration       string       `json:"migration,omitzero"`
 	Deprecation     *Deprecation `json:"deprecated,omitzero"`
 }
 
@@ -100,7 +102,7 @@ type Notes struct {
 func NotesOf(k events.Contract) *Notes {
 	n := &Notes{
 		Type: k.Type, Version: k.Version, When: k.When, Publisher: k.Publisher, Consumers: append([]string{}, k.Consumers...), Topic: k.Topic(), DeadLetterTopic: k.DeadLetterTopic(),
-		Key: strings.Split(k.Key, "|"), Follows: append([]string{}, k.Follows...), Retention: "unlimited", Addition: k.Addition, Deprecation: deprecationOf(k.Deprecated),
+		Key: strings.Split(k.Key, "|"), Follows: append([]string{}, k.Follows...), Retention: "unlimited", Addition: k.Addition, Deprecation: deprecationOf(k.Deprecated), Migration: k.Migration,
 	}
 	if k.Retention != events.Unlimited {
 		n.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"

@@ -12,10 +12,13 @@ type Definition struct {
 	Contract Contract
 	Shape    *Shape // of its data
 	read     func(r *reader) (Payload, error)
+
+	upcast func(older Payload) (Payload, error) // from the major version before; nil if this is the first
+	next   *Definition                          // the major version after it, in the same catalogue
 }
 
 // Define makes a definition from a payload type.
-func Define[T Payload]() Definition {
+func Define[T Payload](from ...Upcast[T]) Definition {
 	var sample T
 	shape := cachedShape(reflect.TypeFor[T]())
 	return Definition{
@@ -26,6 +29,7 @@ func Define[T Payload]() Definition {
 			err := r.value(shape, "", reflect.ValueOf(&data).Elem())
 			return data, err
 		},
+		upcast: upcastOf(from),
 	}
 }
 
@@ -48,21 +52,21 @@ func (d *Definition) Fields() (all []Field) {
 // Catalogue is a set of contracts. It never changes; With makes a larger one.
 type Catalogue struct {
 	all     []*Definition
-	byType  map[string]*Definition
+	byType  map[string][]*Definition // its major versions, oldest first
 	byTopic map[string]*Definition
 }
 
 // NewCatalogue makes a catalogue. Two contracts of one type, or a contract that is no well-formed one, are an error.
 func NewCatalogue(definitions ...Definition) (*Catalogue, error) {
-	c := &Catalogue{byType: map[string]*Definition{}, byTopic: map[string]*Definition{}}
+	c := &Catalogue{byType: map[string][]*Definition{}, byTopic: map[string]*Definition{}}
 	for _, d := range definitions {
 		if err := checkContract(d); err != nil {
 			return nil, err
 		}
-		if _, twice := c.byType[d.Contract.Type]; twice {
-			return nil, fmt.Errorf("contract %s is defined twice", d.Contract.Type)
+		if err := c.addMajor(&d); err != nil {
+			return nil, err
 		}
-		c.byType[d.Contract.Type], c.byTopic[d.Contract.Topic()] = &d, &d
+		c.byTopic[d.Contract.Topic()] = &d
 		c.all = append(c.all, &d)
 	}
 	return c, nil
@@ -102,11 +106,17 @@ func (c *Catalogue) With(definitions ...Definition) (*Catalogue, error) {
 	return NewCatalogue(append(all, definitions...)...)
 }
 
-// Lookup finds a contract by event type.
+// Lookup finds a contract by event type; of several major versions, the newest.
 func (c *Catalogue) Lookup(eventType string) (*Definition, bool) {
-	d, ok := c.byType[eventType]
-	return d, ok
+	majors := c.byType[eventType]
+	if len(majors) == 0 {
+		return nil, false
+	}
+	return majors[len(majors)-1], true
 }
+
+// Majors are the major versions of an event type, oldest first.
+func (c *Catalogue) Majors(eventType string) []*Definition { return slices.Clone(c.byType[eventType]) }
 
 // ByTopic finds a contract by topic.
 func (c *Catalogue) ByTopic(topic string) (*Definition, bool) {

@@ -26,12 +26,16 @@ type Contract struct {
 	When      string        // when it is published
 	Addition  bool          // ours, not the contract document's
 
+	Migration string // of a major version after the first: what publishers and consumers do, and until when
+
 	Deprecated Deprecation // the whole event goes away with the next major version of what replaces it
 }
 
 // Major is the version that names the topic: 1 of "1.4".
-func (c Contract) Major() string {
-	major, _, _ := strings.Cut(c.Version, ".")
+func (c Contract) Major() string { return majorOf(c.Version) }
+
+func majorOf(version string) string {
+	major, _, _ := strings.Cut(version, ".")
 	return major
 }
 

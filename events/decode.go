@@ -143,11 +143,11 @@ func (c *Catalogue) match(e Envelope, problems []Problem) (*Definition, []Proble
 	if e.EventType == "" {
 		return nil, problems
 	}
-	d, known := c.Lookup(e.EventType)
+	major := majorOf(e.EventVersion)
+	d, known := c.major(e.EventType, major)
 	if !known {
 		return nil, append(problems, Problem{Path: "/event_type", Code: UnknownType, Detail: "no contract is named \"" + clip(e.EventType) + "\""})
 	}
-	major, _, _ := strings.Cut(e.EventVersion, ".")
 	if major != d.Contract.Major() && versionForm.MatchString(e.EventVersion) {
 		problems = append(problems, Problem{Path: "/event_version", Code: UnsupportedVersion, Detail: "is " + e.EventVersion + ", this platform knows major version " + d.Contract.Major()})
 	}

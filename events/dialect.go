@@ -28,8 +28,8 @@ type edit struct {
 	text       string
 }
 
-// canonicalType is an event type's name in our dialect.
-func canonicalType(name string) string {
+// CanonicalType is an event type's name in our dialect.
+func CanonicalType(name string) string {
 	if known, legacy := legacyTypes[name]; legacy {
 		return known
 	}

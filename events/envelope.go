@@ -56,11 +56,27 @@ func (d *Decoded) Digest() [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// As gives a decoded event its type.
+// As gives a decoded event its type. An event of an earlier major version is upgraded step by step; its envelope stays as it
+// came.
 func As[T Payload](d *Decoded, sequence int64, causationID string) (Event[T], error) {
-	data, ok := d.Payload.(T)
-	if !ok {
-		return Event[T]{}, fmt.Errorf("a %s is no %T", d.Envelope.EventType, *new(T))
+	data, err := upgrade[T](d)
+	if err != nil {
+		return Event[T]{}, err
 	}
 	return Event[T]{Envelope: d.Envelope, Sequence: sequence, CausationID: causationID, Data: data}, nil
+}
+
+func upgrade[T Payload](d *Decoded) (data T, err error) {
+	payload := d.Payload
+	for next := d.Definition.next; ; next = next.next {
+		if data, ok := payload.(T); ok {
+			return data, nil
+		}
+		if next == nil {
+			return data, fmt.Errorf("a %s of version %s is no %T", d.Envelope.EventType, d.Envelope.EventVersion, data)
+		}
+		if payload, err = next.upcast(payload); err != nil {
+			return data, fmt.Errorf("upgrading a %s of version %s to %s: %w", d.Envelope.EventType, d.Envelope.EventVersion, next.Contract.Version, err)
+		}
+	}
 }

@@ -127,7 +127,7 @@ func (m *message) read(dec *jsontext.Decoder, c *Catalogue) error {
 			one.text = unquote(value)
 		}
 		if one.name == "event_type" && c != nil {
-			m.definition = c.byType[canonicalType(one.text)]
+			m.definition = c.reading(CanonicalType(one.text), m)
 		}
 		m.members = append(m.members, one)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +95,22 @@ func On[P events.Payload](handler func(ctx context.Context, tx *store.Tx, e even
 			return handler(ctx, tx, e)
 		},
 	}
+}
+
+// Upcasting adds the routes of earlier major versions, whose events reach the same handlers, upgraded.
+func Upcasting(c *events.Catalogue, routes []Route) []Route {
+	all := slices.Clone(routes)
+	for _, route := range routes {
+		for _, earlier := range c.Earlier(route.Contract) {
+			if slices.ContainsFunc(routes, func(r Route) bool { return r.Contract.Topic() == earlier.Topic() }) {
+				continue // it has a handler of its own
+			}
+			older := route
+			older.Contract = earlier
+			all = append(all, older)
+		}
+	}
+	return all
 }
 
 // Job is a kind of job and what runs it.

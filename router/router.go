@@ -57,8 +57,15 @@ func watermillLogger(log *slog.Logger) watermill.LoggerAdapter {
 	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug, slog.LevelError: slog.LevelDebug})
 }
 
-// handlerName is how a handler appears in Watermill: inventory/order.created.
-func handlerName(s *Service, route *Route) string { return s.Name() + "/" + route.Contract.Type }
+// handlerName is how a handler appears in Watermill: inventory/order.created, with the major version of events that are
+// upgraded for it.
+func handlerName(s *Service, route *Route) string {
+	name := s.Name() + "/" + route.Contract.Type
+	if major := route.Contract.Major(); major != route.Sample.Contract().Major() {
+		name += ".v" + major
+	}
+	return name
+}
 
 // Handlers are the names of the handlers on Watermill's router.
 func (r *Router) Handlers() []string {

@@ -125,7 +125,8 @@ func (s *Service) readPaused(ctx context.Context) error {
 
 // index looks the routes up by topic and finds which predecessors this consumer hears.
 func (s *Service) index() error {
-	heard := map[string]string{} // type → topic
+	heard := map[string][]string{} // type → topics, one per major version
+	s.consumer.Routes = Upcasting(s.store.Catalogue(), s.consumer.Routes)
 	for i := range s.consumer.Routes {
 		route := &s.consumer.Routes[i]
 		topic := route.Contract.Topic()
@@ -136,12 +137,14 @@ func (s *Service) index() error {
 			return fmt.Errorf("consumer %s subscribes to %s, which is not in the catalogue: add its definition to it", s.consumer.Name, route.Contract.Type)
 		}
 		s.routes[topic] = route
-		heard[route.Contract.Type] = topic
+		heard[route.Contract.Type] = append(heard[route.Contract.Type], topic)
 	}
 	for topic, route := range s.routes {
 		for _, predecessor := range route.Contract.Follows {
-			if at, hears := heard[predecessor]; hears {
+			if len(heard[predecessor]) > 0 {
 				s.follows[topic] = append(s.follows[topic], predecessor)
+			}
+			for _, at := range heard[predecessor] {
 				s.isPredecessor[at] = true
 			}
 		}

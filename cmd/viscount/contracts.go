@@ -18,7 +18,7 @@ func newContractsCommand(g *globals) *cobra.Command {
 	}, &cobra.Command{
 		Use: "show TYPE", Short: "Show one contract with its fields", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return showContract(cmd, g, args[0]) },
-	}, newGenerateCommand(), newContractsDocsCommand())
+	}, newGenerateCommand(), newContractsCheckCommand(g), newContractsDiffCommand(g), newContractsDocsCommand())
 	return cmd
 }
 
