@@ -76,6 +76,14 @@ test-schemas: ## have Go and the JSON Schemas judge 1,000,000 mutated events (ab
 bench-contracts: ## compare the decoder with encoding/json and validators
 	go test ./contracts -run xxx -bench Validation -benchmem
 
+.PHONY: specs
+specs: ## have the official parsers judge the AsyncAPI and OpenAPI documents (needs Node.js)
+	@scripts/specs.sh
+
+.PHONY: test-api
+test-api: build ## have schemathesis compare a running server with its OpenAPI document (needs Python)
+	@scripts/test-api.sh $(ARGS)
+
 .PHONY: check-contracts
 check-contracts: ## refuse changes of contracts that break somebody, against the newest release (else the commit before)
 	@against=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || git rev-parse --verify -q HEAD^ || true); \

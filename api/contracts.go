@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/first-viscount/viscount/contracts"
 	"github.com/first-viscount/viscount/events"
@@ -16,6 +17,8 @@ func (s *Server) contractEndpoints() []endpoint {
 		{http.MethodGet, "/contracts", Viewer, "Every contract", nil, answering[page[contractBody]](s.contracts)},
 		{http.MethodGet, "/contracts/:type", Viewer, "One contract with its fields", nil, answering[contractBody](s.contract)},
 		{http.MethodGet, "/contracts/:type/schema", Viewer, "One contract as a JSON Schema (2020-12) of its events", nil, answering[contracts.Schema](s.schema)},
+		{http.MethodGet, "/openapi.json", Viewer, "This API as an OpenAPI 3.1 document", nil, answering[map[string]jsontext.Value](s.serveOpenAPI)},
+		{http.MethodGet, "/asyncapi.json", Viewer, "The platform's events as an AsyncAPI 3.1 document", nil, answering[map[string]jsontext.Value](s.serveAsyncAPI)},
 	}
 }
 

@@ -4,38 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/first-viscount/viscount/handlers/accounting"
-	"github.com/first-viscount/viscount/handlers/analytics"
-	"github.com/first-viscount/viscount/handlers/audit"
-	"github.com/first-viscount/viscount/handlers/catalog"
-	"github.com/first-viscount/viscount/handlers/customers"
-	"github.com/first-viscount/viscount/handlers/fulfillment"
-	"github.com/first-viscount/viscount/handlers/inventory"
-	"github.com/first-viscount/viscount/handlers/notifications"
-	"github.com/first-viscount/viscount/handlers/orders"
-	"github.com/first-viscount/viscount/handlers/payments"
-	"github.com/first-viscount/viscount/handlers/procurement"
-	"github.com/first-viscount/viscount/handlers/search"
 )
-
-// everyService is a platform of all services, without their databases.
-func everyService() Platform {
-	return Platform{
-		Catalog:       &catalog.Service{},
-		Inventory:     &inventory.Service{},
-		Orders:        &orders.Service{},
-		Payments:      &payments.Service{},
-		Fulfillment:   &fulfillment.Service{},
-		Notifications: &notifications.Service{},
-		Audit:         &audit.Service{},
-		Procurement:   &procurement.Service{},
-		Customers:     &customers.Service{},
-		Accounting:    &accounting.Service{},
-		Search:        &search.Service{},
-		Analytics:     &analytics.Service{},
-	}
-}
 
 // TestEveryEndpointSaysWhatItIs guards the table that roles and documents are made from.
 func TestEveryEndpointSaysWhatItIs(t *testing.T) {

@@ -70,6 +70,11 @@ type incoming struct {
 // publish takes events of other systems into the outboxes of the services that own their topics: all of them or, when one
 // is bad, none. A repetition is harmless: what is there already is answered as a duplicate.
 func (s *Server) publish(c *gin.Context) {
+	dryRun, err := flag(c, "dry_run")
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
 	if err != nil {
 		s.refuse(c, err)
@@ -93,7 +98,7 @@ func (s *Server) publish(c *gin.Context) {
 		s.elsewhere(c, away)
 		return
 	}
-	dry := c.Query("dry_run") == "true"
+	dry := dryRun != nil && *dryRun
 	if index, err := s.acceptAll(c.Request.Context(), askerFor(c), batch, dry); err != nil {
 		if errors.Is(err, store.ErrConflict) {
 			problem(c, http.StatusConflict, router.CodeIDConflict, err.Error(), problemEntry{Index: &index, Path: "/event_id", Code: router.CodeIDConflict, Detail: "this event_id is taken by an event with other content"})

@@ -10,12 +10,14 @@ import (
 	"net/http/httptrace"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -151,6 +153,8 @@ func (s *Server) elsewhere(c *gin.Context, service string) {
 			"another process passed this request on to "+c.Request.Host+", where service "+service+" does not run: correct http.peers."+service+" of that process")
 	case known:
 		s.pass(c, p)
+	case !s.named(service):
+		problem(c, http.StatusNotFound, store.NotFound, "no service is named "+service)
 	default:
 		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "service "+service+" does not run in this process, and http.peers does not say where it does")
 	}
@@ -193,4 +197,11 @@ func (s *Server) publisherOf(source string) (service string, known bool) {
 		}
 	}
 	return "", false
+}
+
+// named tells whether a contract names the service.
+func (s *Server) named(service string) bool {
+	return slices.ContainsFunc(s.Catalogue.All(), func(d *events.Definition) bool {
+		return slices.Contains(d.Contract.Consumers, service) || d.Contract.Publisher == service+"-service"
+	})
 }

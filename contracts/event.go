@@ -11,8 +11,15 @@ import (
 
 // Event is the schema of one contract's events, as a consumer accepts them: both dialects, open vocabularies, unknown fields.
 func Event(d *events.Definition) *Schema {
-	k := d.Contract
 	defs := &definitions{}
+	s := event(d, defs)
+	s.Defs = defs.all
+	return s
+}
+
+// event leaves what its fields share to the caller's definitions.
+func event(d *events.Definition, defs *definitions) *Schema {
+	k := d.Contract
 	s := envelope(defs)
 	s.ID = "urn:viscount:contract:" + k.Type + ":v" + k.Major()
 	s.Title, s.Description, s.Deprecated, s.Contract, s.Beyond = k.Type, k.Purpose, k.Deprecated.Deprecated(), NotesOf(k), nil
@@ -23,7 +30,6 @@ func Event(d *events.Definition) *Schema {
 	s.set("version", &Schema{Type: version.Type, Deprecated: true, Description: oldVersion, Pattern: version.Pattern})
 	s.set("event_type", eventType(k.Type))
 	s.set("data", defs.object(d.Shape))
-	s.Defs = defs.all
 	for _, raw := range events.Examples(k.Type) {
 		s.Examples = append(s.Examples, jsontext.Value(raw))
 	}
@@ -82,6 +88,7 @@ func (s *Schema) set(name string, value *Schema) {
 type definitions struct {
 	all    Ordered
 	prefix string // of a reference; "#/$defs/" if empty
+	suffix string // of a named object's name
 }
 
 func (d *definitions) ref(name string) *Schema {
@@ -139,11 +146,16 @@ func (d *definitions) object(s *events.Shape) *Schema {
 }
 
 func (d *definitions) named(s *events.Shape) *Schema {
-	if d.all.Get(s.Name) == nil {
-		d.all = append(d.all, Property{s.Name, &Schema{}}) // its place, before those that it needs
-		*d.all.Get(s.Name) = *d.object(s)
+	name := s.Name
+	if d.suffix != "" {
+		name = title(strings.TrimSuffix(name, "Body")) + d.suffix
 	}
-	return d.to(s.Name)
+	if d.all.Get(name) == nil {
+		d.all = append(d.all, Property{name, &Schema{}}) // its place, before those that it needs
+		object := d.object(s)
+		*d.all.Get(name) = *object
+	}
+	return d.to(name)
 }
 
 func (d *definitions) member(m *events.Member) *Schema {

@@ -26,7 +26,7 @@ func (d *Decoded) Subject() string {
 // Redacted is the event without its personal data: personal fields hold placeholders, and what the contract does not know is
 // gone, because nobody can tell what it is. Redacting it again changes nothing.
 func (d *Decoded) Redacted() ([]byte, error) {
-	members, bad := split(d.Raw)
+	message, bad := split(d.Raw, nil)
 	if bad != nil {
 		return nil, bad
 	}
@@ -36,7 +36,7 @@ func (d *Decoded) Redacted() ([]byte, error) {
 		return nil, err
 	}
 	for _, name := range []string{"event_id", "correlation_id", "timestamp", "source_service", "event_version", "event_type", "data"} {
-		value := members[name].value
+		value := message.value(message.find(name)) // it was decoded, so that all stand
 		if name == "data" {
 			var err error
 			if value, err = redact(value, d.Definition.Shape); err != nil {
@@ -62,8 +62,8 @@ func writeMember(enc *jsontext.Encoder, name string, value jsontext.Value) error
 
 // redact rewrites an object: known fields only, personal ones blanked.
 func redact(raw jsontext.Value, s *Shape) (jsontext.Value, error) {
-	members, err := readMembers(jsontext.NewDecoder(bytes.NewBuffer(raw)), raw)
-	if err != nil {
+	members := &message{raw: raw}
+	if err := members.read(jsontext.NewDecoder(bytes.NewBuffer(raw)), nil); err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
@@ -73,11 +73,11 @@ func redact(raw jsontext.Value, s *Shape) (jsontext.Value, error) {
 	}
 	for i := range s.Members {
 		m := &s.Members[i]
-		stands, present := members[m.Name]
-		if !present {
+		stands := members.find(m.Name)
+		if stands == nil {
 			continue
 		}
-		value, err := m.redacted(stands.value)
+		value, err := m.redacted(members.value(stands))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}

@@ -87,7 +87,7 @@ func Printable(r rune) bool {
 
 // ValidID tells whether text can be an identifier: 1–128 printable characters.
 func ValidID(text string) bool {
-	return text != "" && (len(text) <= MaxID || utf8.RuneCountInString(text) <= MaxID) && printable(text)
+	return text != "" && utf8.ValidString(text) && (len(text) <= MaxID || utf8.RuneCountInString(text) <= MaxID) && printable(text)
 }
 
 // ValidCurrency tells whether text has the form of an ISO 4217 code.

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/first-viscount/viscount/api"
 	"github.com/first-viscount/viscount/contracts"
 	"github.com/first-viscount/viscount/events"
 )
@@ -27,7 +28,7 @@ func newGenerateCommand() *cobra.Command {
 // generated are all files that derive from the contracts.
 func generated() (all []contracts.File, err error) {
 	catalogue := events.Platform()
-	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.Python} {
+	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.AsyncAPI, api.OpenAPI, contracts.Python} {
 		files, err := generate(catalogue)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Has the official parsers judge the generated specifications: AsyncAPI's own parser, swagger-parser and Redocly for OpenAPI. Needs
+# Node.js; the parsers are installed to bin/specs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p bin/specs
+(cd bin/specs && npm install --no-audit --no-fund --silent --prefix . @asyncapi/parser@3 @apidevtools/swagger-parser@12 @redocly/cli@2)
+cat > bin/specs/judge.js <<'JS'
+const { readFileSync } = require('fs');
+const { Parser } = require('@asyncapi/parser');
+const OpenAPI = require('@apidevtools/swagger-parser');
+(async () => {
+  const { document, diagnostics } = await new Parser().parse(readFileSync('../../contracts/asyncapi.json', 'utf8'));
+  diagnostics.forEach(d => console.error(`asyncapi.json ${d.path.join('/')}: ${d.message}`));
+  console.log(`asyncapi.json: ${document ? 'valid' : 'INVALID'}, ${diagnostics.length} errors or warnings`);
+  await OpenAPI.validate('../../api/openapi.json');
+  console.log('openapi.json: valid');
+  process.exit(document && diagnostics.length === 0 ? 0 : 1);
+})().catch(err => { console.error(err.message); process.exit(1); });
+JS
+(cd bin/specs && node judge.js)
+bin/specs/node_modules/.bin/redocly lint api/openapi.json 2>&1 | tee bin/specs/redocly.log
+if grep -q 'warning' bin/specs/redocly.log; then exit 1; fi
