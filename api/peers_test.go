@@ -52,7 +52,7 @@ func TestOneURLServesServicesOfSeveralProcesses(t *testing.T) {
 	front.want(200, "POST", "/consumers/payments/pause", `{"reason":"maintenance"}`)
 	require.Contains(t, middle.want(200, "GET", "/status", "").raw, `"paused":true`)
 	front.want(200, "POST", "/consumers/payments/resume", `{"reason":"done"}`)
-	front.want(503, "POST", "/consumers/nobody/pause", `{"reason":"r"}`)
+	front.want(404, "POST", "/consumers/nobody/pause", `{"reason":"r"}`)
 
 	report, err := simulator.Run(t.Context(), simulator.Options{URL: strings.TrimSuffix(front.url, "/api/v1"), Orders: 60, Products: 20, Seed: 5, SettleTimeout: time.Minute})
 	require.NoError(t, err)
