@@ -78,7 +78,7 @@ func (s *Server) routes() {
 	s.engine.GET("/contracts/*page", s.sitePage)
 	v1 := s.engine.Group("/api/v1")
 	for _, e := range s.endpoints() {
-		v1.Handle(e.method, e.path, s.allowed(e.role), e.handle)
+		v1.Handle(e.method, e.path, s.allowed(e.role), s.queried(e.query), e.handle)
 	}
 }
 

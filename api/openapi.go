@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func openAPI(endpoints []endpoint) object {
 	problemRef := components.Answer(reflect.TypeFor[problemBody]())
 	paths := map[string]object{}
 	for _, e := range endpoints {
-		if e.role == Process {
+		if e.role == Process || tagOf(e) == "peers" {
 			continue
 		}
 		path := "/api/v1" + templated(e.path)
@@ -117,10 +118,10 @@ func parameters(e endpoint) (all []object) {
 	header := func(name, description string, schema object) {
 		all = append(all, object{"name": name, "in": "header", "required": false, "description": description, "schema": schema})
 	}
-	header(correlationHeader, "Kept through all that follows; made if absent.", object{"type": "string", "minLength": 1, "maxLength": events.MaxID})
+	header(correlationHeader, "Kept through all that follows; made if absent.", object{"type": "string", "maxLength": events.MaxID})
 	switch {
 	case e.method == http.MethodPost && e.service != "":
-		header(idempotencyHeader, "A repetition with the same key and body gets the first answer.", object{"type": "string", "minLength": 1})
+		header(idempotencyHeader, "A repetition with the same key and body gets the first answer.", object{"type": "string"})
 	case e.method == http.MethodPut && e.path == "/products/:id":
 		header("If-Match", "The ETag that the change is made on.", object{"type": "string"})
 	}
@@ -164,11 +165,25 @@ func responses(e endpoint, components *contracts.Components) object {
 	case contracts.Schema:
 		answer["content"] = object{"application/schema+json": object{"schema": components.Answer(reflect.TypeOf(e.answer))}}
 	default:
-		answer["content"] = object{"application/json": object{"schema": components.Answer(reflect.TypeOf(e.answer))}}
+		answer["content"] = media(e, components)
 	}
 	all := object{strconv.Itoa(e.status): answer}
 	for _, status := range problemsOf(e) {
 		all[strconv.Itoa(status)] = object{"$ref": "#/components/responses/Problem"}
+	}
+	return all
+}
+
+// media are the forms of an answer: JSON, and what an export may be asked for.
+func media(e endpoint, components *contracts.Components) object {
+	schema := components.Answer(reflect.TypeOf(e.answer))
+	lines := object{"schema": object{"type": "string", "description": "One JSON document a line."}}
+	if strings.HasSuffix(e.path, "/export") {
+		return object{ndjsonType: lines}
+	}
+	all := object{"application/json": object{"schema": schema}}
+	if slices.ContainsFunc(e.query, func(p parameter) bool { return p.name == "format" }) {
+		all[ndjsonType], all["text/csv"] = lines, object{"schema": object{"type": "string"}}
 	}
 	return all
 }

@@ -148,13 +148,13 @@ func (s *Server) pass(c *gin.Context, p *peer) {
 func (s *Server) elsewhere(c *gin.Context, service string) {
 	p, known := s.peers[service]
 	switch {
+	case !known && !s.named(service):
+		problem(c, http.StatusNotFound, store.NotFound, "no service is named "+service)
 	case forwarded(c):
 		problem(c, http.StatusLoopDetected, codeLoop,
 			"another process passed this request on to "+c.Request.Host+", where service "+service+" does not run: correct http.peers."+service+" of that process")
 	case known:
 		s.pass(c, p)
-	case !s.named(service):
-		problem(c, http.StatusNotFound, store.NotFound, "no service is named "+service)
 	default:
 		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "service "+service+" does not run in this process, and http.peers does not say where it does")
 	}

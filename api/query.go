@@ -1,0 +1,54 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+// queried holds a request's query to the table: a parameter stands once, is of its type, and is one of its words.
+func (s *Server) queried(all []parameter) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		for _, p := range all {
+			if values, given := c.GetQueryArray(p.name); given {
+				if what := p.wrong(values); what != "" {
+					s.refuse(c, store.Refuse(store.InvalidValue, "", "%s %s", p.name, what))
+					return
+				}
+			}
+		}
+	}
+}
+
+// wrong says what is wrong with the values of a parameter, "" if nothing is.
+func (p parameter) wrong(values []string) string {
+	if len(values) > 1 {
+		return "stands twice"
+	}
+	text := values[0]
+	var err error
+	switch p.sample.(type) {
+	case int:
+		if _, err = strconv.Atoi(text); err != nil {
+			return "must be a number"
+		}
+	case bool:
+		if text != "true" && text != "false" {
+			return "must be true or false"
+		}
+	case time.Time:
+		if _, err = time.Parse(time.RFC3339, text); err != nil {
+			return "must be a time such as 2024-01-15T10:30:00Z"
+		}
+	}
+	if len(p.oneOf) > 0 && text != "" && !slices.Contains(p.oneOf, text) {
+		return fmt.Sprintf("must be one of %s", strings.Join(p.oneOf, ", "))
+	}
+	return ""
+}
