@@ -74,6 +74,9 @@ func TestEventsOfOtherLanguagesAreTakenOverInOrder(t *testing.T) {
 		})
 	}
 	all.Wait()
+	status, err := first.Status(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, keys*each, status.OutboxPending, "what nobody has taken over waits in sight")
 	var mu sync.Mutex
 	got, count := map[string][]string{}, 0
 	p := newTransport(func(_ int64, rows []store.Row) error {

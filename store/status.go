@@ -72,7 +72,10 @@ func (st *Status) readPending(ctx context.Context, r Reader, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	return r.QueryRow(ctx, "SELECT COUNT(*) FROM outbox_external WHERE code IS NOT NULL").Scan(&st.OutboxRefused)
+	var external int64
+	err = r.QueryRow(ctx, "SELECT COUNT(*), COUNT(code) FROM outbox_external").Scan(&external, &st.OutboxRefused)
+	st.OutboxPending += external - st.OutboxRefused // not taken over yet
+	return err
 }
 
 func (st *Status) readParked(ctx context.Context, r Reader) error {
