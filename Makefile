@@ -131,3 +131,7 @@ tidy: ## tidy go.mod and go.sum
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin
+
+.PHONY: bench-search
+bench-search: ## search among 100,000 products: rebuild time, index size, p95 (TEST_POSTGRES=URL for PostgreSQL)
+	go test ./handlers/search -run '^$$' -bench HundredThousand -benchtime 1x -timeout 20m

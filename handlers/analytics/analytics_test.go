@@ -18,7 +18,8 @@ func newKit(t *testing.T) (*routertest.Kit, *analytics.Service) {
 	s := &analytics.Service{DefaultLocation: "warehouse_main"}
 	return routertest.New(t, analytics.Migrations,
 		router.On(s.CountCompleted), router.On(s.CountRefunded), router.On(s.CountReserved), router.On(s.CountReleased), router.On(s.CountReservationFailed),
-		router.On(s.CountAdjusted), router.On(s.NotePrice), router.On(s.NoteAlert), router.On(s.NoteLevel), router.On(s.CountOutOfStock)), s
+		router.On(s.CountAdjusted), router.On(s.NotePrice), router.On(s.NoteAlert), router.On(s.NoteLevel), router.On(s.CountOutOfStock),
+		router.Rebuild{Tables: analytics.Projection}), s
 }
 
 func count(k *routertest.Kit, query string, args ...any) (n int64) {
@@ -58,4 +59,5 @@ func TestEveryHandlerCountsOnce(t *testing.T) {
 	require.Equal(t, int64(1), count(k, "SELECT COUNT(*) FROM levels WHERE available = 7"))
 	require.Equal(t, int64(1), count(k, "SELECT COUNT(*) FROM stockouts"))
 	k.WantIdempotent()
+	k.WantRebuilt()
 }

@@ -22,7 +22,8 @@ type fixture struct {
 
 func newKit(t testing.TB) fixture {
 	s := &search.Service{}
-	return fixture{svc: s, Kit: routertest.New(t, search.Migrations, router.On(s.IndexCreated), router.On(s.IndexUpdated), router.On(s.Remove))}
+	return fixture{svc: s, Kit: routertest.New(t, search.Migrations, router.On(s.IndexCreated), router.On(s.IndexUpdated), router.On(s.Remove),
+		router.Rebuild{Tables: search.Projection})}
 }
 
 var coffee = events.ProductCreated{
@@ -58,6 +59,7 @@ func TestAProductIsIndexedByItsWords(t *testing.T) {
 	require.Equal(t, int64(0), f.count("SELECT COUNT(*) FROM words WHERE word = '1kg'"))
 	require.Equal(t, int64(6), f.count("SELECT COUNT(*) FROM word_trigrams WHERE word = 'creme'"))
 	f.WantIdempotent()
+	f.WantRebuilt()
 }
 
 func TestAnUpdateReplacesAProductAndItsWords(t *testing.T) {
@@ -69,6 +71,7 @@ func TestAnUpdateReplacesAProductAndItsWords(t *testing.T) {
 	require.Equal(t, int64(0), f.count("SELECT COUNT(*) FROM word_trigrams WHERE word IN ('cafe', 'roasted')"))
 	require.Equal(t, int64(1), f.count("SELECT products FROM words WHERE word = 'cocoa'"))
 	f.WantIdempotent()
+	f.WantRebuilt()
 }
 
 func TestADeletionLeavesATombstone(t *testing.T) {
@@ -81,4 +84,5 @@ func TestADeletionLeavesATombstone(t *testing.T) {
 	f.WantIgnored("stale: a newer state of the product is known")
 	require.Equal(t, int64(1), f.count("SELECT COUNT(*) FROM products WHERE deleted = 1 AND name = ''"))
 	f.WantIdempotent()
+	f.WantRebuilt()
 }

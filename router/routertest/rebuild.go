@@ -36,7 +36,13 @@ func (k *Kit) Forget(eventType string) {
 // Rebuild fills the projection again from what the publishers recorded.
 func (k *Kit) Rebuild(acceptLoss bool) router.Rebuilding {
 	k.t.Helper()
-	standing, err := k.service.RunRebuild(k.t.Context(), recorder{k}, acceptLoss)
+	return k.RebuildFrom(recorder{k}, acceptLoss)
+}
+
+// RebuildFrom fills the projection from other recorded events.
+func (k *Kit) RebuildFrom(from router.Recorder, acceptLoss bool) router.Rebuilding {
+	k.t.Helper()
+	standing, err := k.service.RunRebuild(k.t.Context(), from, acceptLoss)
 	k.must(err, "rebuilding")
 	return standing
 }
