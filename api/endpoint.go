@@ -58,6 +58,7 @@ func (s *Server) endpoints() []endpoint {
 		s.catalogEndpoints(), s.inventoryEndpoints(), s.orderEndpoints(), s.paymentEndpoints(), s.fulfillmentEndpoints(),
 		s.notificationEndpoints(), s.auditEndpoints(), s.procurementEndpoints(),
 		s.customerEndpoints(), s.accountingEndpoints(),
+		s.searchEndpoints(), s.analyticsEndpoints(),
 		s.eventEndpoints(), s.contractEndpoints(), s.operationEndpoints(), s.rebuildEndpoints(), s.peerEndpoints(),
 		s.deadLetterEndpoints(),
 	} {
