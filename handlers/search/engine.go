@@ -16,7 +16,7 @@ type engine struct {
 // A word in the name counts ten times as much as one in the description, in the SKU six times, in the attributes three times.
 var engines = map[store.Kind]engine{
 	store.SQLite: {
-		from:      "product_index JOIN products AS p ON p.doc = product_index.rowid",
+		from:      "product_index JOIN products AS p INDEXED BY products_narrow ON p.doc = product_index.rowid",
 		condition: "product_index MATCH $%d",
 		score:     "-bm25(product_index, 10.0, 6.0, 3.0, 1.0)",
 		match:     matchFTS5,

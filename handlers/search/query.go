@@ -194,8 +194,15 @@ func planOf(kind store.Kind, q Query, terms []term) (p plan, err error) {
 		after = fmt.Sprintf(" WHERE (%s, product_id) %s (CAST($%d AS %s), $%d)", by.column, beyond, len(c.args)-1, by.cast, len(c.args))
 	}
 	p.pageArgs = append(c.args, q.Limit)
-	p.page = fmt.Sprintf("WITH %s (SELECT %s, p.name_words, %s AS score FROM %s%s) SELECT %s, score, CAST(%s AS TEXT) AS place FROM hits%s ORDER BY %s%s, product_id%s LIMIT $%d",
-		hits, columns, score, from, where, columns, by.column, after, by.column, direction, direction, len(p.pageArgs))
+	names := ""
+	if by.column == "name_words" {
+		names = ", p.name_words"
+	}
+	// What is sorted is narrow: the rest of a product is read for the page alone.
+	p.page = fmt.Sprintf(`WITH %s (SELECT p.doc, p.product_id, p.price, p.at%s, %s AS score FROM %s%s),
+		page AS MATERIALIZED (SELECT doc, score, CAST(%s AS TEXT) AS place FROM hits%s ORDER BY %s%s, product_id%s LIMIT $%d)
+		SELECT %s, score, place FROM page JOIN products ON products.doc = page.doc ORDER BY %s%s, product_id%s`,
+		hits, names, score, from, where, by.column, after, by.column, direction, direction, len(p.pageArgs), columns, by.column, direction, direction)
 	return p, nil
 }
 

@@ -86,3 +86,15 @@ func TestADeletionLeavesATombstone(t *testing.T) {
 	f.WantIdempotent()
 	f.WantRebuilt()
 }
+
+func TestTheOrderOfTopicsDoesNotMatter(t *testing.T) {
+	f := newKit(t)
+	f.Record(coffee)
+	f.Receive(changed(1999, "Organic Cocoa"))
+	f.Arrive()
+	f.WantIgnored("stale: a newer state of the product is known")
+	require.Equal(t, "organic cocoa", f.text("SELECT name_words FROM products"))
+	f.WantRebuilt()
+	f.Receive(events.ProductDeleted{ProductID: "prod_1"})
+	f.WantRebuilt()
+}
