@@ -86,6 +86,9 @@ func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusAccepted, status, "%v", answer)
 		require.FileExists(t, shadow)
+		_, found, err := p.ask(http.MethodGet, "/search?q=product", "", "")
+		require.NoError(t, err)
+		require.Equal(t, float64(products), found["total"], "the old projection answers meanwhile")
 		time.Sleep(time.Duration(kill) * 100 * time.Millisecond) // not a wait for anything: further on, each time
 		_, answer, err = p.ask(http.MethodGet, path, "", "")
 		require.NoError(t, err)
