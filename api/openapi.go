@@ -1,9 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -182,8 +182,13 @@ func media(e endpoint, components *contracts.Components) object {
 		return object{ndjsonType: lines}
 	}
 	all := object{"application/json": object{"schema": schema}}
-	if slices.ContainsFunc(e.query, func(p parameter) bool { return p.name == "format" }) {
-		all[ndjsonType], all["text/csv"] = lines, object{"schema": object{"type": "string"}}
+	forms := map[string]object{"csv": {"text/csv": object{"schema": object{"type": "string"}}}, "ndjson": {ndjsonType: lines}}
+	for _, p := range e.query {
+		for _, form := range p.oneOf {
+			if p.name == "format" {
+				maps.Copy(all, forms[form])
+			}
+		}
 	}
 	return all
 }

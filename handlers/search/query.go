@@ -42,12 +42,15 @@ type Query struct {
 // Hit is a product that was found.
 type Hit struct {
 	Product
-	Score       float64 `json:"score,omitzero"`
-	Highlighted struct {
-		Name        string `json:"name,omitzero"`        // HTML: what matched is in <em>
-		Description string `json:"description,omitzero"` // the part around the first match
-	} `json:"highlighted,omitzero"`
-	sortedBy string
+	Score       float64    `json:"score,omitzero"`
+	Highlighted Highlights `json:"highlighted,omitzero"`
+	sortedBy    string
+}
+
+// Highlights are the texts of a hit as HTML: what matched is in <em>.
+type Highlights struct {
+	Name        string `json:"name,omitzero"`
+	Description string `json:"description,omitzero"` // the part around the first match
 }
 
 // Cursor is where the hit stands in the order.
