@@ -134,7 +134,7 @@ func TestADeadLetterIsShownWithItsPersonalDataMasked(t *testing.T) {
 	require.Contains(t, shown.raw, `"actor":"anonymous","action":"unmask","reason":"the shopper asks"`)
 	at.front.want(404, "GET", "/dead-letters/loyalty-999", "")
 	at.front.want(422, "GET", "/dead-letters/loyalty", "")
-	at.front.want(503, "GET", "/dead-letters/nobody-1", "")
+	at.front.want(404, "GET", "/dead-letters/nobody-1", "")
 }
 
 func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
