@@ -64,7 +64,7 @@ func onPostgres(t *testing.T) map[string]string {
 func connectionsTo(t *testing.T, url string) (n int) {
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Scan(&n))
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()").Scan(&n))
 	require.NoError(t, conn.Close(t.Context()))
 	return n
 }

@@ -115,28 +115,27 @@ postgres_bin() {
 	fi
 	dirname "$(realpath "$found")"
 }
-as_owner() { # PostgreSQL refuses to run as root
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid="$owner" --regid="$(id -g "$owner")" --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
+# PostgreSQL refuses to run as root. An array and no function: in the background a function would be a shell of its own, whose
+# pid is not PostgreSQL's and which ignores SIGQUIT.
+as_owner=()
 postgres_start() {
 	running postgres && { say "postgres runs already"; return; }
 	free postgres "$POSTGRES_PORT" POSTGRES_PORT
 	local bin data
 	bin=$(postgres_bin)
 	owner=$(id -un)
-	if [ "$owner" = root ]; then owner=$(id -un postgres 2>/dev/null || echo nobody); fi
+	if [ "$owner" = root ]; then
+		owner=$(id -un postgres 2>/dev/null || echo nobody)
+		as_owner=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --clear-groups)
+	fi
 	# outside the repository: its folders may be closed to the user that PostgreSQL runs as
 	[ -f "$DIR/postgres-data" ] || mktemp -d "${TMPDIR:-/tmp}/viscount-postgres-XXXXXX" > "$DIR/postgres-data"
 	data=$(cat "$DIR/postgres-data")
 	chown "$owner" "$data"
 	cd "$data"
-	[ -f "$data/PG_VERSION" ] || as_owner "$bin/initdb" -A trust -U viscount -E UTF8 --locale=C -D "$data" > "$DIR/postgres.log" 2>&1 || { tail "$DIR/postgres.log" >&2; fail "initdb failed"; }
+	[ -f "$data/PG_VERSION" ] || "${as_owner[@]}" "$bin/initdb" -A trust -U viscount -E UTF8 --locale=C -D "$data" > "$DIR/postgres.log" 2>&1 || { tail "$DIR/postgres.log" >&2; fail "initdb failed"; }
 	# 24 processes on the sql profile keep up to seven connections each (docs/operate.md)
-	as_owner "$bin/postgres" -D "$data" -h 127.0.0.1 -p "$POSTGRES_PORT" -k "$data" -c max_connections=200 >> "$DIR/postgres.log" 2>&1 < /dev/null &
+	"${as_owner[@]}" "$bin/postgres" -D "$data" -h 127.0.0.1 -p "$POSTGRES_PORT" -k "$data" -c max_connections=200 >> "$DIR/postgres.log" 2>&1 < /dev/null &
 	remember postgres $!
 	cd - > /dev/null
 }
