@@ -49,7 +49,7 @@ func TestCluster(t *testing.T) {
 		orders = n
 	}
 	go func() {
-		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.url(), Orders: orders, Rate: 25, Seed: 7, Products: 60, SettleTimeout: 2 * time.Minute})
+		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.URL(), Orders: orders, Rate: 25, Seed: 7, Products: 60, SettleTimeout: 2 * time.Minute})
 		ended <- outcome{report, err}
 	}()
 	p.waitForWork(t, 5*time.Second, 1)

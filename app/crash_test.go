@@ -1,9 +1,6 @@
 package app_test
 
 import (
-	"context"
-	"encoding/json"
-	"net/http"
 	"testing"
 	"time"
 
@@ -15,28 +12,8 @@ import (
 
 // work is what a server has in hand: events committed and not taken by every consumer, and messages in the chain.
 func (p *process) work() (n int64, err error) {
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url()+"/api/v1/status", nil)
-	if err != nil {
-		return 0, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	var status struct {
-		Services []struct {
-			Pending  int64 `json:"outbox_pending"`
-			InFlight int64 `json:"in_flight"`
-		} `json:"services"`
-	}
-	err = json.NewDecoder(response.Body).Decode(&status)
-	for _, s := range status.Services {
-		n += s.Pending + s.InFlight
-	}
-	return n, err
+	status, err := p.Status()
+	return status.Pending + status.InFlight, err
 }
 
 // TestKilledServersLoseAndDoubleNothing ends the server like a power cut while it works, five times in the middle of 2,000
@@ -44,21 +21,21 @@ func (p *process) work() (n int64, err error) {
 func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
 	const orders, kills = 2000, 5
 	p := newProcess(t)
-	p.start()
+	p.Start()
 	type outcome struct {
 		report *simulator.Report
 		err    error
 	}
 	ended := make(chan outcome, 1)
 	go func() {
-		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.url(), Orders: orders, Rate: 250, Seed: 7, Products: 60, SettleTimeout: time.Minute})
+		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.URL(), Orders: orders, Rate: 250, Seed: 7, Products: 60, SettleTimeout: time.Minute})
 		ended <- outcome{report, err}
 	}()
 	for kill := range kills {
 		inHand := p.waitForWork(t, time.Second, 20)
-		p.kill()
+		p.Kill()
 		t.Logf("kill %d with %d events in hand", kill+1, inHand)
-		p.start()
+		p.Start()
 	}
 	select {
 	case o := <-ended:
@@ -74,7 +51,7 @@ func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
 	case <-time.After(4 * time.Minute):
 		t.Fatal("the orders did not end within 4 minutes")
 	}
-	require.NoError(t, p.stop(t.Context()))
+	require.NoError(t, p.Stop(t.Context()))
 }
 
 // waitForWork lets the server run for a while and then returns at a moment when it has at least n events in hand.

@@ -53,7 +53,7 @@ func TestKilledServersSendEachMessageWithOneKey(t *testing.T) {
 	mails, receiver := mailtest.Start(t, mailtest.Options{Answer: func(string) error { time.Sleep(5 * time.Millisecond); return nil }}), newHooks(t)
 	p := newProcess(t, "VISCOUNT_NOTIFICATIONS_EMAIL_DRIVER=smtp", "VISCOUNT_NOTIFICATIONS_EMAIL_SMTP_ADDRESS="+mails.Addr, "VISCOUNT_NOTIFICATIONS_EMAIL_SMTP_TLS=none",
 		"VISCOUNT_NOTIFICATIONS_WEBHOOK_SECRET="+webhookSecret, "VISCOUNT_NOTIFICATIONS_WEBHOOK_PRIVATE_ADDRESSES=true")
-	p.start()
+	p.Start()
 	insist := func(method, path, body string, statuses ...int) map[string]any {
 		answer, err := p.insist(method, path, body, statuses...)
 		require.NoError(t, err)
@@ -79,8 +79,8 @@ func TestKilledServersSendEachMessageWithOneKey(t *testing.T) {
 	for range kills {
 		before := received()
 		require.Eventually(t, func() bool { return received() >= before+60 }, time.Minute, time.Millisecond)
-		p.kill()
-		p.start()
+		p.Kill()
+		p.Start()
 	}
 	const messages = orders * 2 * 2 // created and validated, by mail and webhook
 	var sent []map[string]any
@@ -113,5 +113,5 @@ func TestKilledServersSendEachMessageWithOneKey(t *testing.T) {
 	require.Empty(t, copies, "received, and unknown to the platform")
 	require.Empty(t, receiver.refused)
 	t.Logf("%d messages, %d kills, none lost, %d received again with the same key", messages, kills, repeated)
-	require.NoError(t, p.stop(t.Context()))
+	require.NoError(t, p.Stop(t.Context()))
 }

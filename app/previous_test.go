@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/internal/servertest"
 )
 
 func git(t *testing.T, args ...string) string {
@@ -81,8 +83,8 @@ func TestThePreviousProgramWorksOnAMigratedDatabase(t *testing.T) {
 	env := onPostgres(t)
 	start := func(program string) *process {
 		p := newProcess(t, "VISCOUNT_PROFILE=sql", "VISCOUNT_STORE_POSTGRES_URL="+env["STORE_POSTGRES_URL"], "VISCOUNT_STORE_POSTGRES_MIGRATE=check")
-		p.program = program
-		p.start()
+		p.Program = program
+		p.Start()
 		return p
 	}
 	migrate := func(program string) {
@@ -91,34 +93,32 @@ func TestThePreviousProgramWorksOnAMigratedDatabase(t *testing.T) {
 		out, err := run.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	before := previous(t)
-	now, err := binary()
-	require.NoError(t, err)
+	before, now := previous(t), servertest.Binary(t)
 
 	migrate(before)
 	old := start(before)
-	first := sell(t, old.url(), "first")
-	completed(t, old.url(), first)
+	first := sell(t, old.URL(), "first")
+	completed(t, old.URL(), first)
 	migrate(now) // under the running process
-	during := sell(t, old.url(), "during")
-	completed(t, old.url(), during)
-	require.NoError(t, old.stop(t.Context()))
+	during := sell(t, old.URL(), "during")
+	completed(t, old.URL(), during)
+	require.NoError(t, old.Stop(t.Context()))
 
 	old = start(before) // it starts on what it does not know
 	next := start(now)
 	for n := range 10 {
-		one, other := sell(t, old.url(), fmt.Sprint("old", n)), sell(t, next.url(), fmt.Sprint("new", n))
-		completed(t, next.url(), one)
-		completed(t, old.url(), other)
+		one, other := sell(t, old.URL(), fmt.Sprint("old", n)), sell(t, next.URL(), fmt.Sprint("new", n))
+		completed(t, next.URL(), one)
+		completed(t, old.URL(), other)
 	}
-	require.NoError(t, next.stop(t.Context()))
-	last := sell(t, old.url(), "back")
-	completed(t, old.url(), last)
-	require.NoError(t, old.stop(t.Context()))
+	require.NoError(t, next.Stop(t.Context()))
+	last := sell(t, old.URL(), "back")
+	completed(t, old.URL(), last)
+	require.NoError(t, old.Stop(t.Context()))
 
 	next = start(now)
 	for _, order := range []string{first, during, last} {
-		completed(t, next.url(), order)
+		completed(t, next.URL(), order)
 	}
-	require.NoError(t, next.stop(t.Context()))
+	require.NoError(t, next.Stop(t.Context()))
 }

@@ -78,7 +78,7 @@ func platform(t *testing.T, profile string, env map[string]string, instances int
 	}
 	if instances == 0 {
 		p := newProcess(t, base...)
-		p.start()
+		p.Start()
 		return []*process{p}
 	}
 	var all []*process
@@ -86,13 +86,13 @@ func platform(t *testing.T, profile string, env map[string]string, instances int
 	for _, service := range app.ServiceNames() {
 		for range instances {
 			p := newProcess(t, append(slices.Clone(base), "VISCOUNT_SERVICES="+service)...)
-			all, peers = append(all, p), append(peers, service+"="+p.url())
+			all, peers = append(all, p), append(peers, service+"="+p.URL())
 		}
 	}
 	var starting sync.WaitGroup
 	for _, p := range all {
-		p.env = append(p.env, "VISCOUNT_HTTP_PEERS="+strings.Join(peers, ","))
-		starting.Go(p.start)
+		p.Env = append(p.Env, "VISCOUNT_HTTP_PEERS="+strings.Join(peers, ","))
+		starting.Go(func() { p.Start() })
 	}
 	starting.Wait()
 	return all
@@ -110,7 +110,7 @@ func TestProfiles(t *testing.T) {
 			t.Run(profile+"/"+name, func(t *testing.T) {
 				env := profiles[profile](t)
 				all := platform(t, profile, env, instances)
-				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].url(), Orders: orders, Seed: 7, Products: 60, SettleTimeout: time.Minute})
+				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].URL(), Orders: orders, Seed: 7, Products: 60, SettleTimeout: time.Minute})
 				require.NoError(t, err)
 				for _, i := range report.Invariants {
 					assert.True(t, i.Held, "%s: %s", i.Name, i.Detail)
@@ -125,7 +125,7 @@ func TestProfiles(t *testing.T) {
 				defer cancel()
 				var stopping sync.WaitGroup
 				for _, p := range all {
-					stopping.Go(func() { assert.NoError(t, p.stop(ctx)) })
+					stopping.Go(func() { assert.NoError(t, p.Stop(ctx)) })
 				}
 				stopping.Wait()
 			})

@@ -22,7 +22,7 @@ import (
 
 // ask sends a request to a server that may just have been killed.
 func (p *process) ask(method, path, contentType, body string) (status int, answer map[string]any, err error) {
-	request, err := http.NewRequestWithContext(p.t.Context(), method, p.url()+"/api/v1"+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(p.t.Context(), method, p.URL()+"/api/v1"+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -62,7 +62,7 @@ func (p *process) publishProducts(n int) {
 // projection opens the search database of a server that does not run, and reads what it would answer from.
 func (p *process) projection() []string {
 	p.t.Helper()
-	st, err := store.Open(p.t.Context(), store.Options{Service: "search", Dir: p.dir, Migrations: search.Migrations, Catalogue: events.Platform()})
+	st, err := store.Open(p.t.Context(), store.Options{Service: "search", Dir: p.Dir, Migrations: search.Migrations, Catalogue: events.Platform()})
 	require.NoError(p.t, err)
 	defer func() { require.NoError(p.t, st.Close()) }()
 	return rowsOf(p.t, st, search.Projection)
@@ -72,16 +72,16 @@ func (p *process) projection() []string {
 func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 	const products, kills, path = 4000, 5, "/consumers/search/rebuild"
 	p := newProcess(t)
-	p.start()
+	p.Start()
 	p.publishProducts(products)
 	require.Eventually(t, func() bool { n, err := p.work(); return err == nil && n == 0 }, time.Minute, 20*time.Millisecond)
-	require.NoError(t, p.stop(t.Context()))
+	require.NoError(t, p.Stop(t.Context()))
 	old := p.projection()
 	require.Greater(t, len(old), products)
 
-	shadow := filepath.Join(p.dir, "search_rebuild.db")
+	shadow := filepath.Join(p.Dir, "search_rebuild.db")
 	for kill := range kills {
-		p.start()
+		p.Start()
 		status, answer, err := p.ask(http.MethodPost, path, "application/json", "{}")
 		require.NoError(t, err)
 		require.Equal(t, http.StatusAccepted, status, "%v", answer)
@@ -93,20 +93,20 @@ func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 		_, answer, err = p.ask(http.MethodGet, path, "", "")
 		require.NoError(t, err)
 		require.Contains(t, []any{router.RebuildFilling, router.RebuildReplacing}, answer["state"], "kill %d came too late", kill+1)
-		p.kill()
+		p.Kill()
 		requireSame(t, old, p.projection(), fmt.Sprintf("the old projection after kill %d", kill+1))
 
-		p.start()
+		p.Start()
 		_, err = os.Stat(shadow)
 		require.Eventually(t, func() bool { _, err = os.Stat(shadow); return os.IsNotExist(err) }, 10*time.Second, 10*time.Millisecond, "the next start clears away")
 		require.Eventually(t, func() bool {
 			_, answer, err = p.ask(http.MethodGet, path, "", "")
 			return err == nil && answer["state"] == router.RebuildInterrupted
 		}, 10*time.Second, 10*time.Millisecond)
-		require.NoError(t, p.stop(t.Context()))
+		require.NoError(t, p.Stop(t.Context()))
 	}
 
-	p.start()
+	p.Start()
 	_, _, err := p.ask(http.MethodPost, path, "application/json", "{}")
 	require.NoError(t, err)
 	var answer map[string]any
@@ -114,6 +114,6 @@ func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 		_, answer, err = p.ask(http.MethodGet, path, "", "")
 		return err == nil && answer["state"] == router.RebuildDone
 	}, time.Minute, 20*time.Millisecond, "%v", &answer)
-	require.NoError(t, p.stop(t.Context()))
+	require.NoError(t, p.Stop(t.Context()))
 	requireSame(t, old, p.projection(), "the rebuilt projection")
 }

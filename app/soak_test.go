@@ -3,12 +3,10 @@
 package app_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +18,7 @@ import (
 )
 
 const (
-	soakBatch     = 10_000 // orders between two recounts, which must come before retention prunes their traces
+	soakBatch     = 5_000 // orders between two recounts, which must come before retention prunes their traces
 	soakRetention = 4 * time.Minute
 	soakLimit     = 300 << 20 // bytes of resident memory
 )
@@ -31,10 +29,10 @@ func TestSoak(t *testing.T) {
 	orders, err := strconv.Atoi(os.Getenv("SOAK_ORDERS"))
 	require.NoError(t, err, "SOAK_ORDERS")
 	p := newProcess(t, "VISCOUNT_STORE_INBOX_RETENTION="+soakRetention.String(), "VISCOUNT_STORE_OUTBOX_RETENTION="+soakRetention.String(), "VISCOUNT_STORE_PRUNE_INTERVAL=20s")
-	p.start()
-	memory := watchMemory(p.cmd.Process.Pid)
+	p.Start()
+	memory := watchMemory(p)
 	for done := 0; done < orders; done += soakBatch {
-		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.url(), Orders: min(soakBatch, orders-done), Seed: uint64(done), SettleTimeout: time.Minute})
+		report, err := simulator.Run(t.Context(), simulator.Options{URL: p.URL(), Orders: min(soakBatch, orders-done), Seed: uint64(done), SettleTimeout: time.Minute})
 		require.NoError(t, err)
 		for _, i := range report.Invariants {
 			require.True(t, i.Held, "%s: %s", i.Name, i.Detail)
@@ -48,14 +46,14 @@ func TestSoak(t *testing.T) {
 	require.Less(t, peak, int64(soakLimit), "peak resident memory")
 	require.Less(t, late, early+early/5, "memory grows")
 	requirePruned(t, p)
-	require.NoError(t, p.stop(t.Context()))
+	require.NoError(t, p.Stop(t.Context()))
 }
 
 // requirePruned checks that the oldest recorded order is not much older than retention allows.
 func requirePruned(t *testing.T, p *process) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		response, err := http.Get(p.url() + "/api/v1/events/recorded?type=order.created&after=0")
+		response, err := http.Get(p.URL() + "/api/v1/events/recorded?type=order.created&after=0")
 		require.NoError(t, err)
 		defer response.Body.Close()
 		var page struct {
@@ -76,14 +74,14 @@ type memoryWatch struct {
 }
 
 // watchMemory samples a process's resident memory once a second.
-func watchMemory(pid int) *memoryWatch {
+func watchMemory(p *process) *memoryWatch {
 	w := &memoryWatch{end: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {
-			if rss, err := resident(pid); err == nil {
+			if rss, err := p.Memory(); err == nil {
 				w.mu.Lock()
 				w.samples = append(w.samples, rss)
 				w.mu.Unlock()
@@ -108,21 +106,6 @@ func (w *memoryWatch) stop() []int64 {
 	close(w.end)
 	<-w.done
 	return w.samples
-}
-
-// resident reads VmRSS of a process, in bytes.
-func resident(pid int) (int64, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
 }
 
 func mean(values []int64) (sum int64) {

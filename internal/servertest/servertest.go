@@ -39,6 +39,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, build.Run()
 })
 
+// Binary is the path of the program of this source.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err, "building the server")
+	return path
+}
+
 var built string // the folder of the program, once it is built
 
 // Clean removes the program that was built, if it was. TestMain calls it.
@@ -55,16 +63,31 @@ type Server struct {
 	Env  []string
 	Self bool // it is the test's own binary, whose TestMain serves; otherwise the program
 
+	Program string // path of another version of it; "" for the one of this source
+
 	t    testing.TB
 	cmd  *exec.Cmd
 	done chan error
+
+	mu   sync.Mutex
+	last []string // of its log, shown when the test fails
 }
+
+const (
+	startTimeout = 90 * time.Second // two dozen processes may start at the same time on a small machine
+	linesShown   = 40
+)
 
 // New prepares a server.
 func New(t testing.TB, env ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Dir: t.TempDir(), Addr: "127.0.0.1:" + FreePort(t), Env: env}
-	t.Cleanup(s.Kill)
+	t.Cleanup(func() {
+		s.Kill()
+		if t.Failed() {
+			t.Logf("the last words of the server at %s:\n%s", s.Addr, strings.Join(s.last, "\n"))
+		}
+	})
 	return s
 }
 
@@ -99,13 +122,7 @@ func (s *Server) Start(env ...string) {
 // TryStart runs the server and answers its line that says ready, or what came instead.
 func (s *Server) TryStart(env ...string) string {
 	s.t.Helper()
-	path, args := os.Args[0], []string(nil)
-	if !s.Self {
-		var err error
-		path, err = binary()
-		require.NoError(s.t, err, "building the server")
-		args = []string{"serve"}
-	}
+	path, args := s.program()
 	s.cmd = exec.CommandContext(context.Background(), path, args...)
 	s.cmd.Env = append(append(os.Environ(), "VISCOUNT_STORE_SQLITE_DIR="+s.Dir, "VISCOUNT_HTTP_LISTEN="+s.Addr, "VISCOUNT_LOG_LEVEL=warn", "VISCOUNT_LOG_FORMAT=json"), append(s.Env, env...)...)
 	logs, err := s.cmd.StderrPipe()
@@ -121,26 +138,36 @@ func (s *Server) TryStart(env ...string) string {
 	select {
 	case line := <-ready:
 		return line
-	case <-time.After(60 * time.Second):
-		s.t.Fatal("the server was not ready within 60 s")
+	case <-time.After(startTimeout):
+		s.t.Fatalf("the server was not ready within %s", startTimeout)
 		return ""
 	}
 }
 
-// read passes the server's log on to the test and finds the line that says ready.
+func (s *Server) program() (path string, args []string) {
+	switch {
+	case s.Self:
+		return os.Args[0], nil
+	case s.Program != "":
+		return s.Program, []string{"serve"}
+	}
+	return Binary(s.t), []string{"serve"}
+}
+
+// read keeps the end of the server's log for the test and finds the line that says ready.
 func (s *Server) read(logs io.Reader, ready chan<- string) {
 	lines := bufio.NewScanner(logs)
 	lines.Buffer(nil, 1<<20)
-	said, shown := false, 0
+	said := false
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "ready on") && !said {
 			said = true
 			ready <- lines.Text()
 			continue
 		}
-		if shown++; shown <= 40 && os.Getenv("SERVER_LOGS") != "" {
-			fmt.Fprintln(os.Stderr, s.Addr, lines.Text())
-		}
+		s.mu.Lock()
+		s.last = append(s.last[max(0, len(s.last)+1-linesShown):], lines.Text())
+		s.mu.Unlock()
 	}
 	if !said {
 		ready <- "the server ended"
