@@ -180,7 +180,7 @@ func (s *Server) Kill() {
 		return
 	}
 	if s.cmd.Process.Signal(syscall.SIGKILL) == nil {
-		_ = <-s.done
+		<-s.done
 	}
 	s.cmd = nil
 }
