@@ -16,13 +16,21 @@ import (
 // the event or request in hand.
 func NewLogger(c config.Log, out io.Writer) *slog.Logger {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-	options := &slog.HandlerOptions{Level: levels[c.Level]}
+	options := &slog.HandlerOptions{Level: levels[c.Level], ReplaceAttr: readable}
 	file, isFile := out.(*os.File)
 	text := c.Format == "text" || c.Format == "auto" && isFile && term.IsTerminal(int(file.Fd()))
 	if text {
 		return slog.New(withIDs{slog.NewTextHandler(out, options)})
 	}
 	return slog.New(withIDs{slog.NewJSONHandler(out, options)})
+}
+
+// readable writes durations with their unit, in JSON as in text: 25s, not 25000000000.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // withIDs adds what the context knows of the work in hand.

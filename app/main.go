@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/router"
@@ -61,6 +62,7 @@ func Serve(ctx context.Context, o Options) error {
 		o.Logger.Info("stopping; a second signal ends at once", slog.Duration("drain_timeout", o.Config.DrainTimeout))
 	case failed = <-a.Failed():
 	}
+	began := time.Now()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Config.DrainTimeout)
 	defer cancel()
 	go func() {
@@ -68,5 +70,9 @@ func Serve(ctx context.Context, o Options) error {
 			os.Exit(1)
 		}
 	}()
-	return errors.Join(failed, a.Stop(drain), flush(drain))
+	stopped := errors.Join(a.Stop(drain), flush(drain))
+	if stopped == nil {
+		o.Logger.Info("stopped; everything is closed", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
+	}
+	return errors.Join(failed, stopped)
 }

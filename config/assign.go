@@ -45,6 +45,13 @@ func assign(dst reflect.Value, zero string, n *node) *mistake {
 }
 
 func assignList(dst reflect.Value, n *node) *mistake {
+	if n.kind == scalar && strings.HasPrefix(n.text, "[") && strings.HasSuffix(n.text, "]") {
+		sample := "a,b"
+		if typeName(dst.Type().Elem()) == "duration" {
+			sample = "1s,2s"
+		}
+		return wrong(n, "has brackets", "a list is written with commas: "+sample)
+	}
 	items := n.items()
 	out := reflect.MakeSlice(dst.Type(), len(items), len(items))
 	for i, item := range items {

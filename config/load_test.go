@@ -225,6 +225,7 @@ func TestEnvironmentAndFlagProblems(t *testing.T) {
 		"clipped password":    {env: []string{"VISCOUNT_HTTP_PEERS=orders=ftp://u:hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2@orders"}, want: `env VISCOUNT_HTTP_PEERS: http.peers.orders: "ftp://u:[redacted]@orders" is not a base URL; write one such as http://inventory:8080`},
 		"clipped, wrong type": {env: []string{"VISCOUNT_DRAIN_TIMEOUT=ftp://u:hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2hunter2@orders"}, want: `env VISCOUNT_DRAIN_TIMEOUT: drain_timeout: "ftp://u:[redacted]@orders" is not a duration; write a number with its unit, such as 30s or 15m`},
 		"peer without name":   {env: []string{"VISCOUNT_HTTP_PEERS=http://orders:8080"}, want: `env VISCOUNT_HTTP_PEERS: http.peers: "http://orders:8080" has no name; write name=value, separated by commas`},
+		"list in brackets":    {env: []string{"VISCOUNT_ROUTER_RETRY_DELAYED=[1s, 2s]"}, want: `env VISCOUNT_ROUTER_RETRY_DELAYED: router.retry.delayed: "[1s, 2s]" has brackets; a list is written with commas: 1s,2s`},
 		"missing file":        {env: []string{"VISCOUNT_CONFIG=testdata/absent.yaml"}, want: "testdata/absent.yaml: cannot be read: no such file or directory; name a YAML file"},
 		"file is a folder":    {env: []string{"VISCOUNT_CONFIG=testdata"}, want: "testdata: cannot be read: is a directory; name a YAML file"},
 		"a link, but no pod":  {env: []string{"VISCOUNT_SERVICE_HOST=10.0.0.1"}, want: "env VISCOUNT_SERVICE_HOST: names no key; did you mean VISCOUNT_SERVICES?"},
