@@ -37,7 +37,7 @@ type auditReport struct {
 func newAuditVerifyCommand(g *globals) *cobra.Command {
 	var heads []string
 	cmd := &cobra.Command{
-		Use: "verify [FILE|-]", Short: "Find changed, missing, inserted or reordered records of the audit trail (exit 1)", Args: cobra.MaximumNArgs(1),
+		Use: "verify [FILE|-]", Short: "Find changed, missing, inserted or reordered records of the audit trail (exit 1)", Args: takes("[FILE|-]"),
 		Long: `Follows the hashes of the audit trail from its first record to its last, and compares each record with the event that
 inventory has recorded, in another database. With a FILE, an export (GET /api/v1/audit/export) is verified offline.
 

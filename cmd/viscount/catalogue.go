@@ -15,7 +15,7 @@ import (
 func newContractsDocsCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "docs --out DIR", Short: "Write the contracts as a static site for people", Args: cobra.NoArgs,
+		Use: "docs --out DIR", Short: "Write the contracts as a static site for people", Args: takes(),
 		Long: "Write the contracts as a static site: a page per event, the map of the platform, a search over fields, the change log. A running server shows the same at /contracts.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := site.Render(events.Platform(), contracts.Changelog)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,6 +45,9 @@ func (c *client) post(ctx context.Context, path, contentType string, body []byte
 }
 
 func (c *client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	if err := c.checkURL(); err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
 	if err != nil {
 		return nil, &exitError{code: exitUsage, err: fmt.Errorf("--url %q: %w", c.base, err)}
@@ -51,6 +56,19 @@ func (c *client) request(ctx context.Context, method, path string, body io.Reade
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	return request, nil
+}
+
+// checkURL refuses what names no server, such as an address without http://.
+func (c *client) checkURL() error {
+	base, err := url.Parse(c.base)
+	if err == nil && base.Host != "" && (base.Scheme == "http" || base.Scheme == "https") {
+		return nil
+	}
+	address := c.base
+	if _, after, found := strings.Cut(address, "://"); found {
+		address = after
+	}
+	return &exitError{code: exitUsage, err: fmt.Errorf("--url (or VISCOUNT_URL) %q names no server: write http://%s", c.base, cmp.Or(address, "127.0.0.1:8080"))}
 }
 
 // exchange sends a request and reads the answer.

@@ -12,7 +12,7 @@ func newConfigCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
 	var check, show configFlags
 	checkCommand := &cobra.Command{
-		Use: "check", Short: "Report every problem of the configuration (exit 2 if there is one)", Args: cobra.NoArgs,
+		Use: "check", Short: "Report every problem of the configuration (exit 2 if there is one)", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := check.load(g); err != nil {
 				return err
@@ -22,7 +22,7 @@ func newConfigCommand(g *globals) *cobra.Command {
 		},
 	}
 	printCommand := &cobra.Command{
-		Use: "print", Short: "Show every value and where it comes from; secrets are redacted", Args: cobra.NoArgs,
+		Use: "print", Short: "Show every value and where it comes from; secrets are redacted", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := show.load(g)
 			if err != nil {
@@ -46,7 +46,7 @@ func newConfigCommand(g *globals) *cobra.Command {
 
 func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Show the version", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if g.Output == "json" {
 				return printJSON(cmd.OutOrStdout(), map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})

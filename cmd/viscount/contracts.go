@@ -13,10 +13,10 @@ import (
 func newContractsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "contracts", Short: "The events that services agree on"}
 	cmd.AddCommand(&cobra.Command{
-		Use: "list", Short: "List every contract", Args: cobra.NoArgs,
+		Use: "list", Short: "List every contract", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listContracts(cmd, g) },
 	}, &cobra.Command{
-		Use: "show TYPE", Short: "Show one contract with its fields", Args: cobra.ExactArgs(1),
+		Use: "show TYPE", Short: "Show one contract with its fields", Args: takes("TYPE"),
 		RunE: func(cmd *cobra.Command, args []string) error { return showContract(cmd, g, args[0]) },
 	}, newGenerateCommand(), newContractsCheckCommand(g), newContractsDiffCommand(g), newContractsDocsCommand())
 	return cmd

@@ -108,7 +108,7 @@ func newListLettersCommand(g *globals) *cobra.Command {
 	var filter letterFlags
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List dead letters, those that failed last first", Args: cobra.NoArgs,
+		Use: "list", Short: "List dead letters, those that failed last first", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query, err := filter.values()
 			if err != nil {
@@ -159,7 +159,7 @@ func holds(l api.DeadLetter) string {
 func newLetterGroupsCommand(g *globals) *cobra.Command {
 	var filter letterFlags
 	cmd := &cobra.Command{
-		Use: "groups", Short: "Dead letters by cause, the largest group first", Args: cobra.NoArgs,
+		Use: "groups", Short: "Dead letters by cause, the largest group first", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query, err := filter.values()
 			if err != nil {

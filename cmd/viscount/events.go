@@ -146,7 +146,7 @@ func judge(catalogue *events.Catalogue, e sourceEvent) verdict {
 
 func newValidateCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "validate FILE…|-", Short: "Check events against their contracts, offline", Args: cobra.MinimumNArgs(1),
+		Use: "validate FILE…|-", Short: "Check events against their contracts, offline", Args: takes("FILE…|-"),
 		Long: "Check events against their contracts without a server. A file holds one event or a list (JSON over any number of lines), or one event per line (NDJSON).\nVocabularies are open, as for a consumer. Exit 1 if any event is bad.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := readEvents(cmd.InOrStdin(), args)
@@ -196,7 +196,7 @@ const batchSize = 500 << 10
 func newPublishCommand(g *globals) *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
-		Use: "publish FILE…|-", Short: "Publish events through a server", Args: cobra.MinimumNArgs(1),
+		Use: "publish FILE…|-", Short: "Publish events through a server", Args: takes("FILE…|-"),
 		Long: "Publish events of a file (see events validate for its forms) through a server. Each request is all or nothing, and a repetition is harmless: what was accepted before is a duplicate.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := readEvents(cmd.InOrStdin(), args)
@@ -256,7 +256,7 @@ func newTailCommand(g *globals) *cobra.Command {
 	var types []string
 	var correlation, from string
 	cmd := &cobra.Command{
-		Use: "tail", Short: "Follow events as they are accepted", Args: cobra.NoArgs,
+		Use: "tail", Short: "Follow events as they are accepted", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"from": {from}}
 			if len(types) > 0 {

@@ -18,7 +18,7 @@ import (
 func newContractsDiffCommand(g *globals) *cobra.Command {
 	var title string
 	cmd := &cobra.Command{
-		Use: "diff A [B]", Short: "What changed between two states of the contracts", Args: cobra.RangeArgs(1, 2),
+		Use: "diff A [B]", Short: "What changed between two states of the contracts", Args: takes("A", "[B]"),
 		Long: "Compare the contracts of two states. A and B are folders (a checkout, or its contracts/schemas) or git refs; without B, this program's own contracts.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changes, err := compare(cmd.Context(), args)
@@ -71,7 +71,7 @@ func newContractsCheckCommand(g *globals) *cobra.Command {
 	var against string
 	var files []string
 	cmd := &cobra.Command{
-		Use: "check [--against REF|FOLDER] [--events FILE]", Short: "Refuse changes of contracts that would break somebody", Args: cobra.NoArgs,
+		Use: "check [--against REF|FOLDER] [--events FILE]", Short: "Refuse changes of contracts that would break somebody", Args: takes(),
 		Long: "Hold this program's contracts to the rules of evolution: against an earlier state (a git ref, or a folder with contracts/schemas), and by replaying recorded events. Exit 1 if somebody would break.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if against == "" && len(files) == 0 {

@@ -11,7 +11,7 @@ import (
 func newGenerateCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: cobra.NoArgs,
+		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: takes(),
 		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event.",
 		RunE: func(*cobra.Command, []string) error {
 			files, err := generated()

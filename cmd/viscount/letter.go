@@ -21,7 +21,7 @@ func newShowLetterCommand(g *globals) *cobra.Command {
 	var unmask bool
 	var reason string
 	cmd := &cobra.Command{
-		Use: "show ID", Short: "Show one dead letter: why, when, and its payload with the wrong places marked", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show one dead letter: why, when, and its payload with the wrong places marked", Args: takes("ID"),
 		Long: "Shows one dead letter. Personal data is masked; --unmask --reason shows it to an admin, and is audited.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}

@@ -24,6 +24,7 @@ func main() {
 		os.Exit(answer.code)
 	default:
 		fmt.Fprintln(os.Stderr, "viscount:", err)
+		fmt.Fprintln(os.Stderr, "viscount --help lists the commands")
 		os.Exit(exitUsage)
 	}
 }
@@ -37,5 +38,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newServeCommand(g), newEventsCommand(g), newContractsCommand(g), newConfigCommand(g), newStatusCommand(g), newTraceCommand(g), newAuditCommand(g), newSimulateCommand(g), newTopicsCommand(g), newMigrateCommand(g), newDoctorCommand(g), newRebuildCommand(g), newTokenCommand(g), newVersionCommand(g))
 	root.AddCommand(newDeadLettersCommand(g), newWaitingCommand(g),
 		newPauseCommand(g, "pause", "Store what arrives for a service instead of handling it"), newPauseCommand(g, "resume", "Handle again what arrives, and what waited"))
+	root.SetFlagErrorFunc(misused)
+	refuseUnknown(root.Commands())
 	return root
 }

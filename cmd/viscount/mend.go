@@ -38,7 +38,7 @@ type mendFlags struct {
 func newMendCommand(g *globals, m mending) *cobra.Command {
 	var flags mendFlags
 	cmd := &cobra.Command{
-		Use: m.name + " [ID…]", Short: m.short, Long: m.long,
+		Use: m.name + " [ID…]", Short: m.short, Long: m.long, Args: takes("[ID…]"),
 		RunE: func(cmd *cobra.Command, ids []string) error { return runMend(cmd, g, m, flags, ids) },
 	}
 	flags.bind(cmd)
@@ -54,7 +54,7 @@ func newMendCommand(g *globals, m mending) *cobra.Command {
 func newReleaseCommand(g *globals) *cobra.Command {
 	var flags mendFlags
 	cmd := &cobra.Command{
-		Use: "release KEY", Short: "Let what waits behind the dead letters of a key pass; the letters stay", Args: cobra.ExactArgs(1),
+		Use: "release KEY", Short: "Let what waits behind the dead letters of a key pass; the letters stay", Args: takes("KEY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.key, flags.yes = args[0], true
 			return runMend(cmd, g, mending{name: "release", done: "released"}, flags, nil)

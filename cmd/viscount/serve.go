@@ -47,7 +47,7 @@ func (f *configFlags) load(g *globals) (*config.Loaded, error) {
 func newServeCommand(g *globals) *cobra.Command {
 	var flags configFlags
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the platform's services", Args: cobra.NoArgs,
+		Use: "serve", Short: "Run the platform's services", Args: takes(),
 		Long: "Run the platform's services in this process. The default needs nothing else: all services, Go channels between them, SQLite files in ./data.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := flags.load(g)

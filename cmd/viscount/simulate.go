@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -20,11 +22,19 @@ import (
 func newSimulateCommand(g *globals) *cobra.Command {
 	var o simulator.Options
 	cmd := &cobra.Command{
-		Use: "simulate", Short: "Shoppers and staff use a running platform; then its invariants are recounted", Args: cobra.NoArgs,
+		Use: "simulate", Short: "Shoppers and staff use a running platform; then its invariants are recounted", Args: takes(),
 		Long: "Creates products, places orders of every kind against --url, waits until each is settled, and recounts stock, money and events from the API's raw facts.\nWhere the server runs search, analytics, audit, procurement, customers, accounting or notifications, they are used and recounted, too.\nCan run many times on one server: its ids carry the seed and a run id. Exit 1 if an invariant is broken.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			var answer struct{}
+			var lost *url.Error
+			switch err := g.client().get(ctx, "/status", &answer); {
+			case errors.As(err, &lost):
+				fmt.Fprintf(cmd.ErrOrStderr(), "%v\nwaiting for it, up to %s\n", err, o.SettleTimeout)
+			case err != nil:
+				return err
+			}
 			o.URL, o.Token, o.Progress = g.URL, g.Token, newProgress(cmd.ErrOrStderr())
 			report, err := simulator.Run(ctx, o)
 			if err != nil {

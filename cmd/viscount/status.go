@@ -17,7 +17,7 @@ import (
 
 func newStatusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Whether events flow, and where a person is needed (exit 1)", Args: cobra.NoArgs,
+		Use: "status", Short: "Whether events flow, and where a person is needed (exit 1)", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var status api.Status
 			if err := g.client().get(cmd.Context(), "/status", &status); err != nil {
@@ -132,7 +132,7 @@ func printStatus(out io.Writer, status api.Status) error {
 
 func newTraceCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use: "trace ID", Short: "The events around an event, correlation or business id, and who handled them", Args: cobra.ExactArgs(1),
+		Use: "trace ID", Short: "The events around an event, correlation or business id, and who handled them", Args: takes("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var trace api.Trace
 			if err := g.client().get(cmd.Context(), "/trace/"+url.PathEscape(args[0]), &trace); err != nil {

@@ -23,7 +23,7 @@ func newTokenCommand(g *globals) *cobra.Command {
 	var t config.Token
 	var file string
 	create := &cobra.Command{
-		Use: "create NAME", Short: "Make a token; only its hash is kept", Args: cobra.ExactArgs(1),
+		Use: "create NAME", Short: "Make a token; only its hash is kept", Args: takes("NAME"),
 		Long: "Makes a token and prints it, once. With --file, its entry is added to that file, which a running server reads again by itself;\n" +
 			"without, the entry is printed too. Roles: viewer reads; publisher publishes events of the --source services that it is bound to;\n" +
 			"operator also commands, requeues and pauses; admin also discards and sees personal data. Operators and admins may publish with --source too.",

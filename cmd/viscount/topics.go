@@ -27,7 +27,7 @@ func newTopicsCommand(g *globals) *cobra.Command {
 	}
 	var flags configFlags
 	plan := &cobra.Command{
-		Use: "plan", Short: "Show what differs; changes nothing", Args: cobra.NoArgs,
+		Use: "plan", Short: "Show what differs; changes nothing", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAdmin(cmd, g, &flags, func(ctx context.Context, admin driver.Admin, _ config.Config) error {
 				changes, err := admin.Plan(ctx)
@@ -40,7 +40,7 @@ func newTopicsCommand(g *globals) *cobra.Command {
 	}
 	var yes bool
 	apply := &cobra.Command{
-		Use: "apply", Short: "Create what is missing and set what differs (asks first, or --yes)", Args: cobra.NoArgs,
+		Use: "apply", Short: "Create what is missing and set what differs (asks first, or --yes)", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAdmin(cmd, g, &flags, func(ctx context.Context, admin driver.Admin, _ config.Config) error {
 				return applyTopics(ctx, cmd, g, admin, yes)
@@ -49,7 +49,7 @@ func newTopicsCommand(g *globals) *cobra.Command {
 	}
 	apply.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	list := &cobra.Command{
-		Use: "list", Short: "Show the topics as they are", Args: cobra.NoArgs,
+		Use: "list", Short: "Show the topics as they are", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAdmin(cmd, g, &flags, func(ctx context.Context, admin driver.Admin, _ config.Config) error {
 				states, err := admin.List(ctx)

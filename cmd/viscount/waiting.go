@@ -19,7 +19,7 @@ func newWaitingCommand(g *globals) *cobra.Command {
 	var service, eventType, code, key, state string
 	var limit int
 	list := &cobra.Command{
-		Use: "list", Short: "List events that wait or will be tried again by themselves, the longest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List events that wait or will be tried again by themselves, the longest first", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
 			for name, value := range map[string]string{"service": service, "type": eventType, "code": code, "key": key, "state": state} {
@@ -85,7 +85,7 @@ func waitEnd(w api.WaitingEvent) string {
 func newPauseCommand(g *globals, name, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use: name + " SERVICE", Short: short, Args: cobra.ExactArgs(1),
+		Use: name + " SERVICE", Short: short, Args: takes("SERVICE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
 				return &exitError{code: exitUsage, err: errorf("--reason is required: it is kept in the audit")}
