@@ -9,15 +9,19 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/first-viscount/viscount/api"
 	"github.com/first-viscount/viscount/app"
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
@@ -235,4 +239,36 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	require.Contains(t, problem, "is it running?")
 	_, _, code = run(t, "", "status", "--output", "xml")
 	require.Equal(t, exitUsage, code)
+}
+
+// What a paused consumer has stored is waiting, and no lag: status, the list and docs/operate.md say the same.
+func TestStatusOfAPausedConsumerAgreesWithTheWaitingList(t *testing.T) {
+	url := serving(t, t.TempDir()).URL()
+	_, problem, code := run(t, "", "pause", "search", "--reason", "test", "--url", url)
+	require.Equal(t, 0, code, problem)
+	product, err := os.ReadFile("../../events/testdata/product.created.json")
+	require.NoError(t, err)
+	_, problem, code = run(t, string(product), "events", "publish", "-", "--url", url)
+	require.Equal(t, 0, code, problem)
+	require.EventuallyWithT(t, func(t *assert.CollectT) {
+		var status api.Status
+		require.NoError(t, (&client{base: url, http: http.DefaultClient}).get(context.Background(), "/status", &status))
+		i := slices.IndexFunc(status.Services, func(s api.ServiceStatus) bool { return s.Service == "search" })
+		require.True(t, status.Services[i].Paused)
+		require.Equal(t, []int64{1, 0}, []int64{status.Services[i].Waiting, status.Services[i].LagEvents})
+	}, 10*time.Second, 20*time.Millisecond)
+	out, problem, code := run(t, "", "waiting", "list", "--url", url)
+	require.Equal(t, 0, code, problem)
+	require.Regexp(t, `search .* waiting +the consumer is paused`, out)
+}
+
+func TestARunningServerIsNoDefectToDoctorAndMigrate(t *testing.T) {
+	dir := t.TempDir()
+	serving(t, dir)
+	out, _, code := run(t, "", "doctor", "--data-dir", dir)
+	require.Equal(t, exitNo, code)
+	require.Contains(t, out, whileServing)
+	_, problem, code := run(t, "", "migrate", "plan", "--data-dir", dir)
+	require.Equal(t, exitNo, code)
+	require.Contains(t, problem, whileServing)
 }

@@ -25,8 +25,8 @@ func newDoctorCommand(g *globals) *cobra.Command {
 	var flags configFlags
 	var mend, yes bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look for what is wrong outside of the processes, and mend it with --mend", Args: cobra.NoArgs,
-		Long: "Looks at the databases, their migrations, the transport, its topics, and what restoring a part of a database leaves behind: positions of consumers that are ahead of their topics, numbers that fell back. Exit 1 if something is wrong.",
+		Use: "doctor", Short: "Look for what is wrong outside of the processes, and mend it with --mend", Args: takes(),
+		Long: "Looks at the databases, their migrations, the transport, its topics, and what restoring a part of a database leaves behind: positions of consumers that are ahead of their topics, numbers that fell back. Exit 1 if something is wrong.\nOn SQLite (the profile local) stop the server first: only one process opens its files. A running one is asked by viscount status.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := flags.load(g)
 			if err != nil {
@@ -75,10 +75,18 @@ func problem(check string, err error) diagnosis {
 	return diagnosis{Check: check, Findings: []driver.Finding{{Problem: err.Error()}}}
 }
 
+// whileServing explains to whoever looks at SQLite files that a server has open.
+const whileServing = "nothing is wrong if that server is meant to run: only one process opens a SQLite file. Stop it to look at its databases; viscount status asks it while it runs"
+
 func examineDatabases(ctx context.Context, c config.Config) diagnosis {
 	check := diagnosis{Check: "databases and their migrations"}
 	list, err := app.Migrations(ctx, c, false)
-	if err != nil {
+	var held *store.HeldError
+	switch {
+	case errors.As(err, &held):
+		check.Findings = []driver.Finding{{Problem: err.Error(), Remedy: whileServing}}
+		return check
+	case err != nil:
 		return problem(check.Check, err)
 	}
 	atStart := c.Store.Driver == "sqlite" || c.Store.Postgres.Migrate == string(store.MigrateApply)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -15,7 +16,7 @@ import (
 func newMigrateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Bring the services' databases to this version",
-		Long: "Each migration works with the previous version's binary, so that migrations run before the new processes start. In production store.postgres.migrate is check: a process whose database lacks a migration does not start.",
+		Long: "Each migration works with the previous version's binary, so that migrations run before the new processes start. In production store.postgres.migrate is check: a process whose database lacks a migration does not start.\nSQLite files are opened by one process at a time: stop the server first. It applies what is pending when it starts.",
 	}
 	var flags configFlags
 	run := func(apply bool) func(cmd *cobra.Command, _ []string) error {
@@ -25,14 +26,18 @@ func newMigrateCommand(g *globals) *cobra.Command {
 				return err
 			}
 			list, err := app.Migrations(cmd.Context(), loaded.Config, apply)
-			if err != nil {
+			var held *store.HeldError
+			switch {
+			case errors.As(err, &held):
+				return no(fmt.Errorf("%w\n%s", err, whileServing))
+			case err != nil:
 				return no(err)
 			}
 			return printMigrations(cmd.OutOrStdout(), g, list, apply)
 		}
 	}
-	plan := &cobra.Command{Use: "plan", Short: "List every migration, applied or pending; changes nothing", Args: cobra.NoArgs, RunE: run(false)}
-	apply := &cobra.Command{Use: "apply", Short: "Apply what is pending, under a lock", Args: cobra.NoArgs, RunE: run(true)}
+	plan := &cobra.Command{Use: "plan", Short: "List every migration, applied or pending; changes nothing", Args: takes(), RunE: run(false)}
+	apply := &cobra.Command{Use: "apply", Short: "Apply what is pending, under a lock", Args: takes(), RunE: run(true)}
 	for _, sub := range []*cobra.Command{plan, apply} {
 		flags.bind(sub)
 		cmd.AddCommand(sub)
