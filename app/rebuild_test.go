@@ -177,5 +177,6 @@ func TestWhatCannotBeRebuiltSaysWhy(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, status)
 		require.Equal(t, "not_rebuildable", answer["code"])
 		require.True(t, strings.HasPrefix(answer["detail"].(string), s.Name()+" cannot be rebuilt: "), answer["detail"])
+		require.NotContains(t, answer["detail"], "declares no Rebuild", "each of the platform's services says why")
 	}
 }

@@ -24,12 +24,13 @@ func routes(s api.Platform) []router.Consumer { return append(sellers(s), watche
 
 // sellers are the services that sell: they decide, and publish what they decided.
 func sellers(s api.Platform) []router.Consumer {
+	decided := router.Rebuild{Never: "its tables hold what it decided itself, which recorded events do not give back"}
 	return []router.Consumer{
 		{Name: "catalog", Source: events.CatalogService, Migrations: catalog.Migrations, Routes: []router.Route{
 			router.On(s.Catalog.TrackStock),
 		}, Jobs: []router.Job{
 			router.Do(catalog.ApplyPriceJob, s.Catalog.ApplyPrice),
-		}},
+		}, Rebuild: decided},
 		{Name: "inventory", Source: events.InventoryService, Migrations: inventory.Migrations, Routes: []router.Route{
 			router.On(s.Inventory.TrackCreated),
 			router.On(s.Inventory.TrackUpdated),
@@ -39,7 +40,7 @@ func sellers(s api.Platform) []router.Consumer {
 			router.On(s.Inventory.ShipOrder),
 		}, Jobs: []router.Job{
 			router.Do(inventory.ExpireJob, s.Inventory.ExpireReservation),
-		}},
+		}, Rebuild: decided},
 		{Name: "orders", Source: events.OrdersService, Migrations: orders.Migrations, Routes: []router.Route{
 			router.On(s.Orders.TrackCreated),
 			router.On(s.Orders.TrackUpdated),
@@ -56,7 +57,7 @@ func sellers(s api.Platform) []router.Consumer {
 			router.On(s.Orders.NoteUnfulfilled),
 		}, Jobs: []router.Job{
 			router.Do(orders.ExpireJob, s.Orders.Expire),
-		}, Erase: s.Orders.Erase},
+		}, Rebuild: decided, Erase: s.Orders.Erase},
 		{Name: "payments", Source: events.PaymentsService, Migrations: payments.Migrations, Routes: []router.Route{
 			router.On(s.Payments.Authorise),
 			router.On(s.Payments.Capture),
@@ -66,13 +67,13 @@ func sellers(s api.Platform) []router.Consumer {
 			router.Call(payments.AuthoriseJob, s.Payments.AskAuthorise, s.Payments.RecordAuthorise),
 			router.Call(payments.CaptureJob, s.Payments.AskCapture, s.Payments.RecordCapture),
 			router.Call(payments.RefundJob, s.Payments.AskRefund, s.Payments.RecordRefund),
-		}},
+		}, Rebuild: decided},
 		{Name: "fulfillment", Source: events.FulfillmentService, Migrations: fulfillment.Migrations, Routes: []router.Route{
 			router.On(s.Fulfillment.Prepare),
 			router.On(s.Fulfillment.Cancel),
 		}, Jobs: []router.Job{
 			router.Call(fulfillment.SendJob, s.Fulfillment.AskSend, s.Fulfillment.RecordSent),
-		}},
+		}, Rebuild: decided},
 	}
 }
 

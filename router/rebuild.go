@@ -22,16 +22,16 @@ import (
 type Rebuild struct {
 	Tables []string     // replaced together
 	Kept   []store.Rows // of these tables or others: what no event brings back, present before the first one is handled again
-	Never  string       // why there are no such tables
+	Never  string       // why there can be no such tables
 }
 
-const neverRebuilt = "its tables hold what it decided itself, which recorded events do not give back"
+const undeclared = "it declares no Rebuild in app/routes.go (the tables that recorded events alone can fill again)"
 
 func (r Rebuild) refusal() string {
 	if len(r.Tables) > 0 {
 		return ""
 	}
-	return cmp.Or(r.Never, neverRebuilt)
+	return cmp.Or(r.Never, undeclared)
 }
 
 // Recorder gives recorded events again: those of one key and topic in order.

@@ -12,7 +12,7 @@ func newGenerateCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: takes(),
-		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event.",
+		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event (contracts/schemas, python), contracts/asyncapi.json and api/openapi.json.",
 		RunE: func(*cobra.Command, []string) error {
 			files, err := generated()
 			if err != nil {

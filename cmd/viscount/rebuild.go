@@ -27,7 +27,7 @@ func newRebuildCommand(g *globals) *cobra.Command {
 
 The old projection goes on answering; the new one replaces it at once when it has caught up. When anything fails, or the
 server ends meanwhile, the old one stands: run the command again. A service whose tables hold what it decided itself cannot
-be rebuilt: exit 2.`,
+be rebuilt, nor one that declares no Rebuild in app/routes.go: exit 2.`,
 		Args: takes("SERVICE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			standing, err := rebuild(cmd.Context(), g.client(), args[0], acceptLoss, newProgress(cmd.ErrOrStderr()))
