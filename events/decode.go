@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,12 @@ import (
 
 // Decode reads a message of the catalogue as a consumer does: it finds the contract, checks the structure, the values (with
 // open vocabularies) and the publisher, and normalises the old dialect. Its error is an *Invalid with every problem found.
-func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
+func (c *Catalogue) Decode(raw []byte) (*Decoded, error) { return c.decode(raw, false) }
+
+// CheckPublish checks a message as its publisher: what Decode checks, and the closed vocabularies.
+func (c *Catalogue) CheckPublish(raw []byte) (*Decoded, error) { return c.decode(raw, true) }
+
+func (c *Catalogue) decode(raw []byte, closed bool) (*Decoded, error) {
 	m, bad := split(raw, c)
 	if bad != nil {
 		return nil, bad
@@ -27,7 +33,7 @@ func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
 	d.Envelope, problems = m.envelope()
 	d.Definition, problems = c.match(d.Envelope, problems)
 	var more []Problem
-	d.Payload, more = m.payload(d.Definition)
+	d.Payload, more = m.payload(d.Definition, closed)
 	if problems = append(problems, more...); len(problems) > 0 {
 		return nil, &Invalid{Problems: m.asWritten(problems)}
 	}
@@ -35,8 +41,8 @@ func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
 	return d, nil
 }
 
-// payload is the data of the contract, checked with open vocabularies.
-func (m *message) payload(d *Definition) (Payload, []Problem) {
+// payload is the data of the contract, checked with open or closed vocabularies.
+func (m *message) payload(d *Definition, closed bool) (Payload, []Problem) {
 	data := m.find("data")
 	if data == nil || data.kind == 'n' {
 		return nil, []Problem{{Path: "/data", Code: MissingField, Detail: "is required"}}
@@ -52,16 +58,37 @@ func (m *message) payload(d *Definition) (Payload, []Problem) {
 		}
 		m.problems = r.problems
 	}
-	if len(m.problems) > 0 {
-		return nil, m.problems
-	}
+	problems := m.problems
 	var bad *Invalid
 	if errors.As(m.data.Validate(), &bad) {
-		if bad = bad.open(); bad != nil {
-			return nil, bad.under("/data").Problems
+		if !closed {
+			bad = bad.open()
 		}
+		problems = alsoWrong(problems, bad)
+	}
+	if len(problems) > 0 {
+		return nil, problems
 	}
 	return m.data, nil
+}
+
+// alsoWrong adds to what could not be read of the data what its values break, so that all of it is told at once. What only
+// follows from the former is left out: that a field which could not be read is empty, or does not fit another.
+func alsoWrong(unread []Problem, bad *Invalid) []Problem {
+	if bad == nil {
+		return unread
+	}
+	if len(unread) == 0 {
+		return bad.under("/data").Problems
+	}
+	all := slices.Clone(unread)
+	for _, p := range bad.under("/data").Problems {
+		follows := p.ours || slices.ContainsFunc(unread, func(u Problem) bool { return p.Path == u.Path || strings.HasPrefix(p.Path, u.Path+"/") })
+		if !follows {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // text reads a string member; ok is false, and a problem added, when there is none.
@@ -155,19 +182,6 @@ func (c *Catalogue) match(e Envelope, problems []Problem) (*Definition, []Proble
 		problems = append(problems, Problem{Path: "/source_service", Code: WrongPublisher, Detail: e.EventType + " is published by " + d.Contract.Publisher + ", not by " + clip(e.SourceService)})
 	}
 	return d, problems
-}
-
-// CheckPublish checks a message as its publisher: what Decode checks, and the closed vocabularies.
-func (c *Catalogue) CheckPublish(raw []byte) (*Decoded, error) {
-	d, err := c.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
-	var bad *Invalid
-	if errors.As(d.Payload.Validate(), &bad) {
-		return nil, bad.under("/data")
-	}
-	return d, nil
 }
 
 // Encode writes an event in its canonical form after checking it as its publisher. Its error is an *Invalid whose paths

@@ -241,3 +241,26 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 }
+
+// Everything that is wrong with an event is told at once, and nothing that only follows from it.
+func TestAllProblemsOfAnEventAreToldAtOnce(t *testing.T) {
+	raw, err := os.ReadFile("testdata/order.completed.json")
+	require.NoError(t, err)
+	var event map[string]any
+	require.NoError(t, json.Unmarshal(raw, &event))
+	event["data"] = map[string]any{"order_id": "", "final_amount": "1,50", "payment_id": 7, "completion_time": "yesterday", "currency": "usd"}
+	raw, err = json.Marshal(event)
+	require.NoError(t, err)
+	var bad *Invalid
+	_, err = Platform().Decode(raw)
+	require.ErrorAs(t, err, &bad)
+	found := map[string]Code{}
+	for _, p := range bad.Problems {
+		require.NotContains(t, found, p.Path, "each place once")
+		found[p.Path] = p.Code
+	}
+	require.Equal(t, map[string]Code{
+		"/data/order_id": MissingField, "/data/final_amount": InvalidMoney, "/data/payment_id": WrongType, "/data/fulfillment_id": MissingField,
+		"/data/completion_time": InvalidTimestamp, "/data/currency": InvalidValue,
+	}, found)
+}

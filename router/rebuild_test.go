@@ -156,3 +156,11 @@ func TestWhatNoEventBringsBackMustNotChangeMeanwhile(t *testing.T) {
 	require.Equal(t, router.RebuildFailed, standing.State)
 	require.Contains(t, standing.Detail, "notes changed during the rebuild")
 }
+
+func TestAServiceThatDeclaresNoRebuildIsToldSo(t *testing.T) {
+	kit := routertest.New(t, sums, router.On(func(context.Context, *store.Tx, events.Event[events.OrderCreated]) error { return nil }))
+	_, err := kit.Service().StartRebuild(t.Context(), nil, false)
+	var refused *router.NotRebuiltError
+	require.ErrorAs(t, err, &refused)
+	require.ErrorContains(t, err, "declares no Rebuild in app/routes.go")
+}

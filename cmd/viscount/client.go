@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/first-viscount/viscount/events"
 )
 
 // client talks to a server on behalf of a command.
@@ -91,10 +93,10 @@ type apiProblem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 	Errors []struct {
-		Index  *int   `json:"index"`
-		Path   string `json:"path"`
-		Code   string `json:"code"`
-		Detail string `json:"detail"`
+		Index  *int        `json:"index"`
+		Path   string      `json:"path"`
+		Code   events.Code `json:"code"`
+		Detail string      `json:"detail"`
 	} `json:"errors"`
 }
 

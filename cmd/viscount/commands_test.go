@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -206,9 +207,10 @@ func TestPublishStatusTraceAndSimulate(t *testing.T) {
 	require.Contains(t, out, "accepted")
 	out, _, _ = run(t, "", "events", "publish", "../../events/testdata/payment.failed.json", "--url", a.URL())
 	require.Contains(t, out, "duplicate")
-	_, problem, code := run(t, `{"event_id":"x"}`, "events", "publish", "-", "--url", a.URL())
+	out, problem, code := run(t, `{"event_id":"x"}`, "events", "publish", "-", "--url", a.URL())
 	require.Equal(t, exitNo, code)
-	require.Contains(t, problem, "/event_id: invalid_event_id")
+	require.Contains(t, out, "-:1  invalid  invalid_event_id /event_id: ")
+	require.Contains(t, problem, "422 invalid_event_id")
 
 	out, problem, code = run(t, "", "simulate", "--orders", "60", "--products", "20", "--seed", "3", "--url", a.URL(), "-o", "json")
 	require.Equal(t, 0, code, problem)
@@ -271,4 +273,23 @@ func TestARunningServerIsNoDefectToDoctorAndMigrate(t *testing.T) {
 	_, problem, code := run(t, "", "migrate", "plan", "--data-dir", dir)
 	require.Equal(t, exitNo, code)
 	require.Contains(t, problem, whileServing)
+}
+
+// Validate and publish tell every problem of every event once, each on a line of its own.
+func TestInvalidEventsAreToldInOneLayout(t *testing.T) {
+	url := serving(t, t.TempDir()).URL()
+	good, err := os.ReadFile("../../events/testdata/order.completed.json")
+	require.NoError(t, err)
+	line := strings.Join(strings.Fields(string(good)), " ")
+	bad := regexp.MustCompile(`"final_amount": *"[^"]*"`).ReplaceAllString(line, `"final_amount": "1,5"`)
+	bad = regexp.MustCompile(`"order_id": *"[^"]*"`).ReplaceAllString(bad, `"order_id": ""`)
+	path := file(t, "events.ndjson", line+"\n"+bad+"\n")
+	wrong := regexp.QuoteMeta(path) + `:2  invalid  (invalid_money /data/final_amount|missing_field /data/order_id): [^/]*\n`
+	for _, verb := range []string{"validate", "publish"} {
+		out, problem, code := run(t, "", "events", verb, path, "--url", url)
+		require.Equal(t, exitNo, code, problem)
+		require.Len(t, regexp.MustCompile(wrong).FindAllString(out, -1), 2, out)
+		require.Contains(t, problem, "1 of 2 events are")
+		require.NotContains(t, problem, "final_amount")
+	}
 }

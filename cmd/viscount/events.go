@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,20 +125,22 @@ type verdict struct {
 	Code      events.Code `json:"code,omitzero"`
 	Path      string      `json:"path,omitzero"`
 	Detail    string      `json:"detail,omitzero"`
+
+	Problems []events.Problem `json:"problems,omitzero"` // all of them; code, path and detail are the first one's
+}
+
+func (e sourceEvent) refused(problems []events.Problem) verdict {
+	first := problems[0]
+	return verdict{Source: e.source, Line: e.line, Index: e.index, Code: first.Code, Path: first.Path, Detail: first.Detail, Problems: problems}
 }
 
 func judge(catalogue *events.Catalogue, e sourceEvent) verdict {
-	v := verdict{Source: e.source, Line: e.line, Index: e.index}
 	decoded, err := catalogue.Decode(e.raw)
 	var bad *events.Invalid
 	if errors.As(err, &bad) {
-		first := bad.Problems[0]
-		v.Code, v.Path, v.Detail = first.Code, first.Path, first.Detail
-		if more := len(bad.Problems) - 1; more > 0 {
-			v.Detail = bad.Error()
-		}
-		return v
+		return e.refused(bad.Problems)
 	}
+	v := verdict{Source: e.source, Line: e.line, Index: e.index}
 	v.Valid, v.EventType, v.EventID, v.Dialect = true, decoded.Envelope.EventType, decoded.Envelope.EventID.String(), "canonical"
 	if decoded.Legacy {
 		v.Dialect = "legacy"
@@ -185,7 +189,12 @@ func printVerdict(out io.Writer, v verdict, asJSON bool) error {
 	case v.Valid:
 		_, err = fmt.Fprintf(out, "%s:%d  ok       %s %s (%s)\n", v.Source, v.Line, v.EventType, v.EventID, v.Dialect)
 	default:
-		_, err = fmt.Fprintf(out, "%s:%d  invalid  %s %s: %s\n", v.Source, v.Line, v.Code, v.Path, v.Detail)
+		for _, p := range v.Problems {
+			what := strings.TrimSpace(string(p.Code) + " " + p.Path)
+			if _, err = fmt.Fprintf(out, "%s:%d  invalid  %s: %s\n", v.Source, v.Line, what, p.Detail); err != nil {
+				return err
+			}
+		}
 	}
 	return err
 }
@@ -238,7 +247,7 @@ func publishAll(cmd *cobra.Command, g *globals, all []sourceEvent, dry bool) err
 			} `json:"events"`
 		}
 		if err := g.client().post(cmd.Context(), path, "application/x-ndjson", body.Bytes(), &answer); err != nil {
-			return err
+			return printRefused(cmd.OutOrStdout(), err, all[:n], g.Output == "json")
 		}
 		for i, e := range answer.Events {
 			if g.Output == "json" {
@@ -250,6 +259,30 @@ func publishAll(cmd *cobra.Command, g *globals, all []sourceEvent, dry bool) err
 		all = all[n:]
 	}
 	return nil
+}
+
+// printRefused prints what a server found wrong with events as validate does; any other error is left as it is.
+func printRefused(out io.Writer, err error, sent []sourceEvent, asJSON bool) error {
+	var p *apiProblem
+	if !errors.As(err, &p) {
+		return err
+	}
+	bad := map[int][]events.Problem{}
+	for _, e := range p.Errors {
+		if e.Index == nil || *e.Index < 0 || *e.Index >= len(sent) {
+			return err
+		}
+		bad[*e.Index] = append(bad[*e.Index], events.Problem{Path: e.Path, Code: e.Code, Detail: e.Detail})
+	}
+	if len(bad) == 0 {
+		return err
+	}
+	for _, i := range slices.Sorted(maps.Keys(bad)) {
+		if err := printVerdict(out, sent[i].refused(bad[i]), asJSON); err != nil {
+			return err
+		}
+	}
+	return no(fmt.Errorf("%d of %d events are refused (%d %s); a request is all or nothing", len(bad), len(sent), p.Status, p.Code))
 }
 
 func newTailCommand(g *globals) *cobra.Command {
