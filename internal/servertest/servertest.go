@@ -65,12 +65,18 @@ type Server struct {
 
 	Program string // path of another version of it; "" for the one of this source
 
-	t    testing.TB
-	cmd  *exec.Cmd
-	done chan error
+	t   testing.TB
+	cmd *exec.Cmd
+	end *ending
 
 	mu   sync.Mutex
 	last []string // of its log, shown when the test fails
+}
+
+// ending is how a process ended, once done is closed.
+type ending struct {
+	done chan struct{}
+	err  error
 }
 
 const (
@@ -129,11 +135,12 @@ func (s *Server) TryStart(env ...string) string {
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.cmd.Start())
 	ready := make(chan string, 1)
-	cmd, done := s.cmd, make(chan error, 1)
-	s.done = done
+	cmd, end := s.cmd, &ending{done: make(chan struct{})}
+	s.end = end
 	go func() {
+		defer close(end.done)
 		s.read(logs, ready)
-		done <- cmd.Wait()
+		end.err = cmd.Wait()
 	}()
 	select {
 	case line := <-ready:
@@ -180,7 +187,7 @@ func (s *Server) Kill() {
 		return
 	}
 	if s.cmd.Process.Signal(syscall.SIGKILL) == nil {
-		<-s.done
+		<-s.end.done
 	}
 	s.cmd = nil
 }
@@ -191,9 +198,9 @@ func (s *Server) Signal(signal os.Signal) error { return s.cmd.Process.Signal(si
 // Wait returns how the process ended.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
-	case err := <-s.done:
+	case <-s.end.done:
 		s.cmd = nil
-		return err
+		return s.end.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -202,8 +209,7 @@ func (s *Server) Wait(ctx context.Context) error {
 // Ended tells whether the process has ended by itself.
 func (s *Server) Ended() bool {
 	select {
-	case err := <-s.done:
-		s.done <- err
+	case <-s.end.done:
 		return true
 	default:
 		return false
