@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -66,13 +67,16 @@ func (s *Server) refuse(c *gin.Context, err error) {
 	var failure *store.Failure
 	var lost *unreachable
 	var peers *answered
+	var ended *router.EndedError
 	switch {
 	case errors.As(err, &lost):
 		refuseUnreachable(c, lost)
 	case errors.As(err, &peers):
 		problem(c, peers.problem.Status, peers.problem.Code, peers.problem.Detail, peers.problem.Errors...)
+	case errors.As(err, &ended):
+		problem(c, http.StatusNotFound, store.NotFound, ended.Error())
 	case errors.Is(err, store.ErrNoLetter):
-		problem(c, http.StatusNotFound, store.NotFound, "there is no such dead letter, or it is none any more")
+		problem(c, http.StatusNotFound, store.NotFound, "there is no such dead letter, and the audit knows of none")
 	case errors.As(err, &refused):
 		var entries []problemEntry
 		if refused.Path != "" {

@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/first-viscount/viscount/events"
@@ -30,11 +32,13 @@ type Inspection struct {
 // Unmask asks for personal data: who, and why. It is audited.
 type Unmask struct{ Actor, Reason string }
 
+const unmasking = "unmask" // in the audit
+
 // Inspect reads one dead letter.
 func (s *Service) Inspect(ctx context.Context, id store.LetterID, unmask *Unmask) (Inspection, error) {
 	if unmask != nil {
 		err := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
-			return tx.Audit(ctx, unmask.Actor, "unmask", s.letterName(id), unmask.Reason)
+			return tx.Audit(ctx, unmask.Actor, unmasking, s.letterName(id), unmask.Reason)
 		})
 		if err != nil {
 			return Inspection{}, err
@@ -42,11 +46,11 @@ func (s *Service) Inspect(ctx context.Context, id store.LetterID, unmask *Unmask
 	}
 	var i Inspection
 	err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-		if i.DeadLetter, err = store.Letter(ctx, r, id); err != nil {
-			return err
-		}
 		if i.Trail, err = store.AuditOf(ctx, r, s.letterName(id)); err != nil {
 			return err
+		}
+		if i.DeadLetter, err = store.Letter(ctx, r, id); err != nil {
+			return s.ended(id, i.Trail, err)
 		}
 		if id.Job {
 			return i.readJob(ctx, r)
@@ -67,6 +71,29 @@ func (s *Service) Inspect(ctx context.Context, id store.LetterID, unmask *Unmask
 		s.maskPayload(&i)
 	}
 	return i, nil
+}
+
+// EndedError says of what was a dead letter once how an operator ended it.
+type EndedError struct {
+	Letter string // its name
+	Last   store.Audited
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("%s is no dead letter any more; last done with it: %s by %s at %s: %s", e.Letter, e.Last.Action, e.Last.Actor, e.Last.At.UTC().Format(time.RFC3339), e.Last.Detail)
+}
+
+// Unwrap makes it a letter that is not there.
+func (e *EndedError) Unwrap() error { return store.ErrNoLetter }
+
+// ended adds to the error of a letter that is not there what was done with it; err is left alone where nothing was.
+func (s *Service) ended(id store.LetterID, trail []store.Audited, err error) error {
+	for _, deed := range slices.Backward(trail) {
+		if errors.Is(err, store.ErrNoLetter) && deed.Action != unmasking {
+			return &EndedError{Letter: s.letterName(id), Last: deed}
+		}
+	}
+	return err
 }
 
 func (i *Inspection) readEvent(ctx context.Context, r store.Reader) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -110,6 +111,14 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 	require.Contains(t, problem, "none of these is a dead letter")
 	_, problem = viscount(exitNo, "dead-letters", "release", "prod_2", "--reason", "again")
 	require.Contains(t, problem, "nothing to release")
+	ended := map[string]int{}
+	for _, letter := range []string{"loyalty-1", "loyalty-2", "loyalty-3"} {
+		_, problem = viscount(exitNo, "dead-letters", "show", letter)
+		told := regexp.MustCompile(letter + ` is no dead letter any more; last done with it: (.*) by \S+ at 20\S+Z: (.*)$`).FindStringSubmatch(problem)
+		require.Len(t, told, 3, problem)
+		ended[told[1]+", "+told[2]]++
+	}
+	require.Equal(t, map[string]int{"requeue, mended": 2, "discard, not needed": 1}, ended)
 	out, _ = viscount(0, "status")
 	require.Contains(t, out, "no person is needed")
 
