@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +29,8 @@ type Kit struct {
 	t         testing.TB
 	service   *router.Service
 	store     *store.Store
-	now       time.Time
-	received  []delivery // every event so far, for WantIdempotent
+	moved     atomic.Int64 // how far the clock was moved; stores read it beside the test
+	received  []delivery   // every event so far, for WantIdempotent
 	last      delivery
 	mark      int64 // outbox row before the last action
 	sequences map[string]int64
@@ -75,10 +76,10 @@ func For(t testing.TB, c router.Consumer) *Kit {
 
 func newKit(t testing.TB, catalogue *events.Catalogue, settings router.Settings, c router.Consumer) *Kit {
 	t.Helper()
-	k := &Kit{t: t, now: start, sequences: map[string]int64{}}
+	k := &Kit{t: t, sequences: map[string]int64{}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	var err error
-	o := store.Options{Service: c.Name, Catalogue: catalogue, Migrations: c.Migrations, Logger: log, Clock: func() time.Time { return k.now }}
+	o := store.Options{Service: c.Name, Catalogue: catalogue, Migrations: c.Migrations, Logger: log, Clock: k.Now}
 	if os.Getenv("TEST_POSTGRES") != "" {
 		o.Postgres.URL = postgrestest.Database(t)
 	} else {
@@ -100,7 +101,7 @@ func (k *Kit) must(err error, doing string) {
 }
 
 // Now is the kit's time, which every handler sees.
-func (k *Kit) Now() time.Time { return k.now }
+func (k *Kit) Now() time.Time { return start.Add(time.Duration(k.moved.Load())) }
 
 // Service is the service under test: what an operator does with its dead letters (Requeue, TryOut, Discard, Release).
 func (k *Kit) Service() *router.Service { return k.service }
@@ -135,7 +136,7 @@ func (k *Kit) View(fn func(ctx context.Context, r store.Reader) error) {
 // Receive handles an event as it comes from its publisher, numbered per key, and answers its id.
 func (k *Kit) Receive(p events.Payload) uuid.UUID {
 	k.t.Helper()
-	return k.receiveRaw(k.written(p, k.next(p), k.now))
+	return k.receiveRaw(k.written(p, k.next(p), k.Now()))
 }
 
 // next is the number that its publisher gives an event.
@@ -196,7 +197,7 @@ func (k *Kit) deliver(d delivery) {
 func (k *Kit) Advance(d time.Duration) {
 	k.t.Helper()
 	k.begin()
-	k.now = k.now.Add(d)
+	k.moved.Add(int64(d))
 	k.quiet()
 }
 

@@ -17,7 +17,7 @@ import (
 // Record adds events to what the publishers recorded, beside those that the kit received: they have not arrived here (yet).
 func (k *Kit) Record(p events.Payload) {
 	k.t.Helper()
-	k.recorded = append(k.recorded, k.written(p, k.next(p), k.now))
+	k.recorded = append(k.recorded, k.written(p, k.next(p), k.Now()))
 }
 
 // Arrive handles what Record recorded, as when it comes late.
