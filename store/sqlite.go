@@ -42,7 +42,7 @@ func openSQLite(dir, service string) (db database, err error) {
 			err = errors.Join(err, lock.release())
 		}
 	}()
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(4000)", "cache_size(-4096)", "foreign_keys(ON)"}}
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(4000)", "cache_size(-2048)", "foreign_keys(ON)"}}
 	write, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 	if err != nil {
 		return db, err
@@ -51,7 +51,7 @@ func openSQLite(dir, service string) (db database, err error) {
 	if err := write.PingContext(context.Background()); err != nil {
 		return db, fmt.Errorf("opening %s: %w", path, errors.Join(err, write.Close()))
 	}
-	pragmas = url.Values{"_pragma": {"query_only(ON)", "busy_timeout(5000)", "cache_size(-1024)"}}
+	pragmas = url.Values{"_pragma": {"query_only(ON)", "busy_timeout(5000)", "cache_size(-512)"}}
 	read, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 	if err != nil {
 		return db, errors.Join(err, write.Close())
