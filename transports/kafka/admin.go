@@ -210,7 +210,7 @@ func (a *admin) Doctor(ctx context.Context) ([]driver.Finding, error) {
 	var findings []driver.Finding
 	for consumer, topics := range a.o.Audience {
 		group := a.o.ConsumerName(consumer)
-		committed, err := a.admin.FetchOffsets(ctx, group)
+		committed, err := a.committed(ctx, group)
 		if errors.Is(err, kerr.GroupIDNotFound) {
 			continue // it has not begun
 		}
@@ -244,6 +244,23 @@ func (a *admin) Doctor(ctx context.Context) ([]driver.Finding, error) {
 		})
 	}
 	return findings, nil
+}
+
+// committed is where a group stands. A cluster that no group has used yet makes its coordinator when it is first asked for one.
+func (a *admin) committed(ctx context.Context, group string) (kadm.OffsetResponses, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, createTimeout, errNoAnswer)
+	defer cancel()
+	for {
+		committed, err := a.admin.FetchOffsets(ctx, group)
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) {
+			return committed, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // Close implements driver.Admin.
