@@ -105,7 +105,8 @@ func unreachableBroker(t *testing.T) {
 
 // fullDisk lets commits fail as a full disk does, and space return.
 func fullDisk(t *testing.T) {
-	s := profile{name: "local"}.serve(t, "VISCOUNT_DEBUG_FAILPOINTS=true", "VISCOUNT_FAILPOINTS=commit.before=enospc@300-700")
+	failing := pick(40, 400) // commits; who failed tries again once a second, so that they last
+	s := profile{name: "local"}.serve(t, "VISCOUNT_DEBUG_FAILPOINTS=true", fmt.Sprintf("VISCOUNT_FAILPOINTS=commit.before=enospc@300-%d", 300+failing-1))
 	hits, dead := 0.0, false
 	orders := pick(200, 2000)
 	began := time.Now()
@@ -113,14 +114,14 @@ func fullDisk(t *testing.T) {
 		require.Eventually(t, func() bool {
 			var err error
 			hits, err = s.Metric("viscount_failpoint_hits_total")
-			return err == nil && hits >= 401
-		}, time.Minute, 50*time.Millisecond)
+			return err == nil && hits >= float64(failing)
+		}, 5*time.Minute, 50*time.Millisecond)
 		dead = s.Ended()
 	})
 	require.False(t, dead)
 	failures, err := s.Metric(`viscount_store_failures_total{operation="commit"`)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, failures, 401.0)
+	require.GreaterOrEqual(t, failures, float64(failing))
 	_ = report
 	record(t, row{Fault: "the disk is full", Profile: "local", Events: handled(t, s), Injections: int(hits), Recovery: time.Since(began).Seconds(),
 		Note: fmt.Sprintf("%d orders; commits failed with ENOSPC; recovery is the whole run", orders)})
