@@ -146,19 +146,11 @@ func exportCSV(c *gin.Context, entries []accounting.Entry, first bool) error {
 		}
 	}
 	for _, e := range entries {
-		err := w.Write([]string{e.EntryID, e.EventType, e.At.Format(time.RFC3339Nano), e.Period, e.LateOf, cell(e.OrderID), cell(e.Reference), e.Currency, e.Amount.String(), e.Debit, e.Credit})
+		err := w.Write([]string{e.EntryID, e.EventType, e.At.Format(time.RFC3339Nano), e.Period, e.LateOf, csvText(e.OrderID), csvText(e.Reference), e.Currency, e.Amount.String(), e.Debit, e.Credit})
 		if err != nil {
 			return err
 		}
 	}
 	w.Flush()
 	return w.Error()
-}
-
-// cell keeps what comes from outside from being taken for a formula by a spreadsheet.
-func cell(text string) string {
-	if text != "" && (text[0] == '=' || text[0] == '+' || text[0] == '-' || text[0] == '@') {
-		return "'" + text
-	}
-	return text
 }

@@ -147,10 +147,15 @@ func csvValue(v any) string {
 	case time.Time:
 		return v.Format(time.RFC3339)
 	case string:
-		if v != "" && strings.ContainsAny(v[:1], "=+-@\t\r") {
-			return "'" + v
-		}
-		return v
+		return csvText(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// csvText keeps a text from being read as a formula by a spreadsheet.
+func csvText(text string) string {
+	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r") {
+		return "'" + text
+	}
+	return text
 }
