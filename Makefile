@@ -91,7 +91,7 @@ check-contracts: ## refuse changes of contracts that break somebody, against the
 	else echo "contracts against $$against"; go run ./cmd/viscount contracts check --against "$$against"; fi
 
 .PHONY: soak
-soak: build ## 200,000 orders: memory stays flat, retention prunes (about 15 minutes)
+soak: build ## 200,000 orders: memory stays flat, retention prunes (about 25 minutes)
 	SOAK_ORDERS=$${SOAK_ORDERS:-200000} go test -tags soak -count=1 -timeout 60m -v -run TestSoak ./app
 
 .PHONY: bench
