@@ -29,7 +29,7 @@ type Target struct {
 
 const (
 	connectTimeout = 5 * time.Second
-	answerTimeout  = 9 * time.Second
+	answerTimeout  = 6 * time.Second
 )
 
 // Open connects. It says within ten seconds what is wrong, and with which setting.

@@ -59,7 +59,7 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	return t, nil
 }
 
-const answerTimeout = 8 * time.Second
+const answerTimeout = 6 * time.Second
 
 // reach makes sure that brokers answer and that the topics are there.
 func (t *Transport) reach(ctx context.Context, o driver.Options) error {
