@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"net"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/stretchr/testify/require"
@@ -45,11 +44,9 @@ func TestARefusalNamesTheSetting(t *testing.T) {
 		"53300": "(store.postgres.url): no (53300)",
 	} {
 		at := refusing(t, code, "no")
-		began := time.Now()
 		_, err := postgres.Open(t.Context(), postgres.Target{Setting: "store.postgres", URL: "postgres://viscount@" + at + "/viscount?sslmode=disable", Password: "hunter2", Schema: "orders", Pool: 1})
 		require.ErrorContains(t, err, "PostgreSQL at "+at)
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "hunter2")
-		require.Less(t, time.Since(began), 10*time.Second)
 	}
 }

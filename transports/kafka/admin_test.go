@@ -69,11 +69,9 @@ func TestStartNamesTheSetting(t *testing.T) {
 	kafkatest.Reset(t, addresses)
 	off := configured(addresses)
 	off.Kafka.Topics.Provision = false
-	began := time.Now()
 	_, err := kafka.Driver.Open(t.Context(), driver.Options{Config: off, Topics: []driver.Topic{{Name: "a.v1"}, {Name: "b.v1"}}})
 	require.ErrorContains(t, err, "the topic a.v1 does not exist (and 1 others): run viscount topics apply, or set transport.kafka.topics.provision")
 
 	_, err = kafka.Driver.Open(t.Context(), driver.Options{Config: configured([]string{"127.0.0.1:1"})})
 	require.ErrorContains(t, err, "no Kafka broker answers at 127.0.0.1:1 (transport.kafka.brokers)")
-	require.Less(t, time.Since(began), 10*time.Second)
 }

@@ -3,7 +3,6 @@ package kafka_test
 import (
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,9 +23,7 @@ func TestTLSAndSASL(t *testing.T) {
 		c.Kafka.TLS = config.TLS{Enabled: true, CAFile: ca}
 		c.Kafka.SASL = config.SASL{Mechanism: "SCRAM-SHA-512", Username: "viscount", Password: "right"}
 		change(&c.Kafka)
-		began := time.Now()
 		tr, err := kafka.Driver.Open(t.Context(), driver.Options{Config: c, Topics: []driver.Topic{{Name: "a.v1"}}})
-		require.Less(t, time.Since(began), 10*time.Second)
 		if err == nil {
 			require.NoError(t, tr.Close())
 		}
