@@ -27,7 +27,7 @@ func TestCustomersAndAccountsOverHTTP(t *testing.T) {
 	require.Contains(t, balance, `"credits":"10.00"`)
 	require.Contains(t, balance, `"balanced":true`)
 	require.JSONEq(t, `{"through":"2020-01","currencies":[]}`, p.want(200, "GET", "/accounting/trial-balance?through=2020-01", "").raw)
-	require.Contains(t, p.want(422, "GET", "/accounting/trial-balance?through=2020", "").raw, "write a month as 2026-01")
+	require.Contains(t, p.want(422, "GET", "/accounting/trial-balance?through=2020", "").raw, "through must be a month such as 2026-01")
 
 	first := p.want(200, "GET", "/accounting/journal?limit=2", "")
 	rest := p.want(200, "GET", "/accounting/journal?limit=2&cursor="+first.body["next_cursor"].(string), "")

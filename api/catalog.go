@@ -17,22 +17,14 @@ import (
 
 type productBody struct {
 	ProductID     string         `json:"product_id,omitzero"`
-	Name          string         `json:"name"`
+	Name          string         `json:"name" rule:"text"`
 	Description   string         `json:"description,omitzero"`
-	CategoryID    string         `json:"category_id"`
+	CategoryID    string         `json:"category_id" rule:"id"`
 	Price         events.Money   `json:"price"`
 	SKU           string         `json:"sku,omitzero"`
 	IsActive      *bool          `json:"is_active,omitzero"`
-	Attributes    jsontext.Value `json:"attributes,omitzero" json_kind:"object"`
+	Attributes    jsontext.Value `json:"attributes,omitzero" rule:"object"`
 	EffectiveDate *time.Time     `json:"effective_date,omitzero"`
-}
-
-func checkProduct(c *requestCheck, b productBody) {
-	c.optionalID("/product_id", b.ProductID)
-	c.id("/category_id", b.CategoryID)
-	if b.Name == "" {
-		c.wrong("/name", "must not be empty")
-	}
 }
 
 func (b productBody) product() catalog.Product {
@@ -74,14 +66,14 @@ func (s *Server) catalogEndpoints() []endpoint {
 				return p, err
 			})},
 		{http.MethodPost, "/products", Operator, "Create a product", nil,
-			command(s, "catalog", http.StatusCreated, checkProduct, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b productBody) (reply[catalog.Product], error) {
+			command(s, "catalog", http.StatusCreated, nil, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b productBody) (reply[catalog.Product], error) {
 				p, err := service.Create(ctx, tx, b.product())
 				created := answer(p)
 				created.location = "/api/v1/products/" + p.ProductID
 				return created, err
 			})},
 		{http.MethodPut, "/products/:id", Operator, "Replace a product; its price changes at effective_date, at once if none is given", nil,
-			command(s, "catalog", http.StatusOK, checkProduct, func(ctx context.Context, tx *store.Tx, c *gin.Context, b productBody) (reply[catalog.Product], error) {
+			command(s, "catalog", http.StatusOK, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b productBody) (reply[catalog.Product], error) {
 				version, err := ifMatch(c)
 				if err != nil {
 					return reply[catalog.Product]{}, err

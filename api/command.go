@@ -73,7 +73,7 @@ func sampleOf[T any]() any {
 	return sample
 }
 
-// requestBody reads and checks the body of a request. What may be left out altogether may come without any.
+// requestBody reads the body of a request and holds it to the rules of its tags, and to check, which may be nil. What may be left out altogether may come without any.
 func requestBody[B any](c *gin.Context, limit int64, check func(c *requestCheck, body B)) (body B, raw []byte, err error) {
 	if raw, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit)); err != nil {
 		return body, nil, err
@@ -81,12 +81,14 @@ func requestBody[B any](c *gin.Context, limit int64, check func(c *requestCheck,
 	if len(raw) == 0 && c.Request.Method != http.MethodPut {
 		raw = []byte("{}")
 	}
-	if body, err = events.Parse[B](raw); err != nil || check == nil {
+	if body, err = events.Parse[B](raw); err != nil {
 		return body, raw, err
 	}
 	var rc requestCheck
-	check(&rc, body)
-	return body, raw, rc.err()
+	if check != nil {
+		check(&rc, body)
+	}
+	return body, raw, events.Check(body, rc.problems...)
 }
 
 // runOnce runs a command once per Idempotency-Key: a repetition gets the first answer.
@@ -211,15 +213,8 @@ func send(c *gin.Context, a store.Answer) {
 	c.Data(a.Status, "application/json", a.Body)
 }
 
-// requestCheck collects what is wrong with a well-formed body.
+// requestCheck collects what is wrong with a well-formed body beyond the rules of its tags.
 type requestCheck struct{ problems []events.Problem }
-
-func (c *requestCheck) err() error {
-	if len(c.problems) == 0 {
-		return nil
-	}
-	return &events.Invalid{Problems: c.problems}
-}
 
 func (c *requestCheck) wrong(path, detail string) {
 	c.problems = append(c.problems, events.Problem{Path: path, Code: events.InvalidValue, Detail: detail})
@@ -228,17 +223,5 @@ func (c *requestCheck) wrong(path, detail string) {
 func (c *requestCheck) id(path, value string) {
 	if !events.ValidID(value) {
 		c.wrong(path, "must be 1–128 printable characters")
-	}
-}
-
-func (c *requestCheck) optionalID(path, value string) {
-	if value != "" {
-		c.id(path, value)
-	}
-}
-
-func (c *requestCheck) quantity(path string, value int64) {
-	if value < 1 {
-		c.wrong(path, "must be at least 1")
 	}
 }

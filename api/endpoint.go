@@ -45,7 +45,7 @@ type action struct {
 // parameter is one of the query.
 type parameter struct {
 	name     string
-	sample   any // zero value of its type: "", 0, false, time.Time{}
+	sample   any // zero value of its type: "", 0, false, time.Time{}, events.Money(0), month("")
 	oneOf    []string
 	required bool
 	doc      string

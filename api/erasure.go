@@ -129,7 +129,7 @@ func (s *Server) eraseAt(ctx context.Context, a asker, service, customer string)
 }
 
 type erasedCustomer struct {
-	CustomerID string `json:"customer_id"`
+	CustomerID string `json:"customer_id" rule:"id"`
 }
 
 // peerErase erases a customer's data in one service that runs here, for the process that runs the customer service.
@@ -138,7 +138,7 @@ func (s *Server) peerErase(c *gin.Context) {
 	if !ok {
 		return
 	}
-	body, _, err := requestBody(c, s.MaxBody, func(check *requestCheck, b erasedCustomer) { check.id("/customer_id", b.CustomerID) })
+	body, _, err := requestBody[erasedCustomer](c, s.MaxBody, nil)
 	if err != nil {
 		s.refuse(c, err)
 		return

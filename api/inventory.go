@@ -3,40 +3,38 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/handlers/inventory"
 	"github.com/first-viscount/viscount/store"
 )
 
 type adjustBody struct {
-	ProductID       string `json:"product_id"`
-	LocationID      string `json:"location_id,omitzero"`
+	ProductID       string `json:"product_id" rule:"id"`
+	LocationID      string `json:"location_id,omitzero" rule:"id"`
 	Change          int64  `json:"change"`
-	AdjustmentType  string `json:"adjustment_type"`
+	AdjustmentType  string `json:"adjustment_type" oneof:"restock damage theft correction return manual"`
 	Reason          string `json:"reason,omitzero"`
 	ReferenceNumber string `json:"reference_number,omitzero"`
 }
 
 type reserveBody struct {
-	ProductID  string `json:"product_id"`
-	Quantity   int64  `json:"quantity"`
-	LocationID string `json:"location_id,omitzero"`
-	OrderID    string `json:"order_id,omitzero"`
+	ProductID  string `json:"product_id" rule:"id"`
+	Quantity   int64  `json:"quantity" rule:"positive"`
+	LocationID string `json:"location_id,omitzero" rule:"id"`
+	OrderID    string `json:"order_id,omitzero" rule:"id"`
 }
 
 type releaseBody struct {
-	ReservationID string `json:"reservation_id"`
-	Reason        string `json:"reason"`
+	ReservationID string `json:"reservation_id" rule:"id"`
+	Reason        string `json:"reason" rule:"id"`
 }
 
 type thresholdBody struct {
-	LocationID string `json:"location_id,omitzero"`
-	Threshold  int64  `json:"threshold"`
+	LocationID string `json:"location_id,omitzero" rule:"id"`
+	Threshold  int64  `json:"threshold" rule:"not_negative"`
 }
 
 type levelBody struct {
@@ -57,32 +55,8 @@ func levelOf(l inventory.Level) levelBody {
 }
 
 func checkAdjust(c *requestCheck, b adjustBody) {
-	c.id("/product_id", b.ProductID)
-	c.optionalID("/location_id", b.LocationID)
 	if b.Change == 0 {
 		c.wrong("/change", "must not be 0")
-	}
-	if !slices.Contains(events.Adjustments, b.AdjustmentType) {
-		c.wrong("/adjustment_type", "must be one of "+strings.Join(events.Adjustments, ", "))
-	}
-}
-
-func checkReserve(c *requestCheck, b reserveBody) {
-	c.id("/product_id", b.ProductID)
-	c.optionalID("/location_id", b.LocationID)
-	c.optionalID("/order_id", b.OrderID)
-	c.quantity("/quantity", b.Quantity)
-}
-
-func checkRelease(c *requestCheck, b releaseBody) {
-	c.id("/reservation_id", b.ReservationID)
-	c.id("/reason", b.Reason)
-}
-
-func checkThreshold(c *requestCheck, b thresholdBody) {
-	c.optionalID("/location_id", b.LocationID)
-	if b.Threshold < 0 {
-		c.wrong("/threshold", "must not be negative")
 	}
 }
 
@@ -122,17 +96,17 @@ func (s *Server) inventoryEndpoints() []endpoint {
 				return reply[levelBody]{body: levelOf(level)}, err
 			})},
 		{http.MethodPost, "/inventory/reserve", Operator, "Reserve stock for a while", nil,
-			command(s, "inventory", http.StatusCreated, checkReserve, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b reserveBody) (reply[inventory.Reservation], error) {
+			command(s, "inventory", http.StatusCreated, nil, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b reserveBody) (reply[inventory.Reservation], error) {
 				r, err := service.Reserve(ctx, tx, b.ProductID, b.LocationID, b.OrderID, b.Quantity)
 				return reply[inventory.Reservation]{body: r}, err
 			})},
 		{http.MethodPost, "/inventory/release", Operator, "Give reserved stock back", nil,
-			command(s, "inventory", http.StatusOK, checkRelease, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b releaseBody) (reply[inventory.Reservation], error) {
+			command(s, "inventory", http.StatusOK, nil, func(ctx context.Context, tx *store.Tx, _ *gin.Context, b releaseBody) (reply[inventory.Reservation], error) {
 				r, err := service.Release(ctx, tx, b.ReservationID, b.Reason)
 				return reply[inventory.Reservation]{body: r}, err
 			})},
 		{http.MethodPut, "/inventory/:id/threshold", Operator, "Set the available stock that raises the first alert", nil,
-			command(s, "inventory", http.StatusOK, checkThreshold, func(ctx context.Context, tx *store.Tx, c *gin.Context, b thresholdBody) (reply[levelBody], error) {
+			command(s, "inventory", http.StatusOK, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b thresholdBody) (reply[levelBody], error) {
 				level, err := service.SetThreshold(ctx, tx, c.Param("id"), b.LocationID, b.Threshold)
 				return reply[levelBody]{body: levelOf(level)}, err
 			})},

@@ -22,7 +22,7 @@ type mendBody struct {
 	IDs    []string      `json:"ids,omitzero"`
 	Filter *letterFilter `json:"filter,omitzero"` // {} means all
 	DryRun bool          `json:"dry_run,omitzero"`
-	Limit  int64         `json:"limit,omitzero"`
+	Limit  int64         `json:"limit,omitzero" rule:"not_negative"`
 	Reason string        `json:"reason,omitzero"`
 	After  string        `json:"after,omitzero"` // next of the answer before
 }
@@ -89,9 +89,6 @@ func checkMend(c *requestCheck, b mendBody) {
 	}
 	if b.Reason == "" && !b.DryRun {
 		c.wrong("/reason", "is required: it is kept in the audit")
-	}
-	if b.Limit < 0 {
-		c.wrong("/limit", "must not be negative")
 	}
 	if _, _, err := parseLetterID(b.After); b.After != "" && err != nil {
 		c.wrong("/after", "is none that this server gave out")

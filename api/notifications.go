@@ -15,7 +15,7 @@ import (
 )
 
 type contactBody struct {
-	Name        string                    `json:"name"`
+	Name        string                    `json:"name" rule:"text"`
 	Email       string                    `json:"email,omitzero"`
 	Webhook     string                    `json:"webhook,omitzero"`
 	Watched     []string                  `json:"watched_products,omitzero"`
@@ -29,7 +29,7 @@ const (
 )
 
 func checkContact(c *requestCheck, b contactBody) {
-	if b.Name == "" || len(b.Name) > maxName || strings.ContainsAny(b.Name, "\r\n") {
+	if len(b.Name) > maxName || strings.ContainsAny(b.Name, "\r\n") {
 		c.wrong("/name", fmt.Sprintf("must be 1–%d bytes on one line", maxName))
 	}
 	if address, err := mail.ParseAddress(b.Email); b.Email != "" && (err != nil || address.Address != b.Email) {

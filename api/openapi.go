@@ -118,7 +118,7 @@ func parameters(e endpoint) (all []object) {
 	header := func(name, description string, schema object) {
 		all = append(all, object{"name": name, "in": "header", "required": false, "description": description, "schema": schema})
 	}
-	header(correlationHeader, "Kept through all that follows; made if absent.", object{"type": "string", "maxLength": events.MaxID})
+	header(correlationHeader, "Kept through all that follows; made if absent.", object{"type": "string", "maxLength": events.MaxID, "pattern": events.IDPattern()})
 	switch {
 	case e.method == http.MethodPost && e.service != "":
 		header(idempotencyHeader, "A repetition with the same key and body gets the first answer.", object{"type": "string"})
@@ -137,6 +137,10 @@ func parameterSchema(p parameter) object {
 		s = object{"type": "boolean"}
 	case time.Time:
 		s = object{"type": "string", "format": "date-time"}
+	case events.Money:
+		s["pattern"] = events.MoneyPattern
+	case month:
+		s["pattern"] = monthPattern
 	}
 	if p.name == "limit" {
 		s["minimum"], s["maximum"] = 1, maxLimit
@@ -149,8 +153,11 @@ func parameterSchema(p parameter) object {
 
 func bodyOf(e endpoint, components *contracts.Components) object {
 	if _, free := e.body.(jsontext.Value); free { // events, which their own schemas describe
-		event := object{"type": "object", "description": "An event; see /api/v1/contracts/{type}/schema."}
-		return object{"required": true, "content": object{"application/json": object{"schema": object{"anyOf": []object{event, {"type": "array", "items": event, "minItems": 1}}}}}}
+		event := components.Event()
+		return object{"required": true, "content": object{
+			"application/json": object{"schema": object{"anyOf": []any{event, object{"type": "array", "items": event, "minItems": 1}}}},
+			ndjsonType:         object{"schema": object{"type": "string", "minLength": 1, "description": "One event a line."}},
+		}}
 	}
 	return object{"required": true, "content": object{"application/json": object{"schema": components.Request(reflect.TypeOf(e.body))}}}
 }

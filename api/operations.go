@@ -132,18 +132,12 @@ func addLag(services []standing) {
 }
 
 type pauseBody struct {
-	Reason string `json:"reason"`
+	Reason string `json:"reason" rule:"text"` // kept in the audit
 }
 
 type pausedBody struct {
 	Service string `json:"service"`
 	Paused  bool   `json:"paused"`
-}
-
-func checkPause(c *requestCheck, b pauseBody) {
-	if b.Reason == "" {
-		c.wrong("/reason", "is required: it is kept in the audit")
-	}
 }
 
 func (s *Server) setPaused(pause bool) action {
@@ -152,7 +146,7 @@ func (s *Server) setPaused(pause bool) action {
 		if !ok {
 			return
 		}
-		body, _, err := requestBody(c, s.MaxBody, checkPause)
+		body, _, err := requestBody[pauseBody](c, s.MaxBody, nil)
 		if err != nil {
 			s.refuse(c, err)
 			return

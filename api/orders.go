@@ -13,28 +13,28 @@ import (
 )
 
 type lineBody struct {
-	ProductID string        `json:"product_id"`
-	Quantity  int64         `json:"quantity"`
+	ProductID string        `json:"product_id" rule:"id"`
+	Quantity  int64         `json:"quantity" rule:"positive"`
 	UnitPrice *events.Money `json:"unit_price,omitzero"`
 }
 
 type orderBody struct {
-	OrderID         string          `json:"order_id,omitzero"`
-	CustomerID      string          `json:"customer_id"`
-	Currency        string          `json:"currency,omitzero"`
-	Items           []lineBody      `json:"items"`
+	OrderID         string          `json:"order_id,omitzero" rule:"id"`
+	CustomerID      string          `json:"customer_id" rule:"id"`
+	Currency        string          `json:"currency,omitzero" rule:"currency"`
+	Items           []lineBody      `json:"items" rule:"not_empty"`
 	ShippingAddress events.Address  `json:"shipping_address"`
 	BillingAddress  *events.Address `json:"billing_address,omitzero"`
 }
 
 type cancelBody struct {
-	Reason      string `json:"reason,omitzero"`
-	CancelledBy string `json:"cancelled_by,omitzero"`
+	Reason      string `json:"reason,omitzero" oneof:"customer_request product_unavailable fulfillment_failed"` // the others are the platform's own findings
+	CancelledBy string `json:"cancelled_by,omitzero" oneof:"customer staff"`
 }
 
 type refundBody struct {
 	Amount *events.Money `json:"amount,omitzero"`
-	Reason string        `json:"reason"`
+	Reason string        `json:"reason" rule:"id"`
 }
 
 const (
@@ -43,29 +43,8 @@ const (
 )
 
 func checkOrder(c *requestCheck, b orderBody) {
-	c.optionalID("/order_id", b.OrderID)
-	c.id("/customer_id", b.CustomerID)
-	if len(b.Items) == 0 || len(b.Items) > maxLines {
-		c.wrong("/items", fmt.Sprintf("must have between 1 and %d lines", maxLines))
-	}
-	for i, line := range b.Items {
-		c.id(fmt.Sprintf("/items/%d/product_id", i), line.ProductID)
-		c.quantity(fmt.Sprintf("/items/%d/quantity", i), line.Quantity)
-	}
-	checkAddress(c, "/shipping_address", b.ShippingAddress)
-	if b.BillingAddress != nil {
-		checkAddress(c, "/billing_address", *b.BillingAddress)
-	}
-	if b.Currency != "" && !events.ValidCurrency(b.Currency) {
-		c.wrong("/currency", "must be three capital letters such as USD")
-	}
-}
-
-func checkAddress(c *requestCheck, path string, a events.Address) {
-	for name, value := range map[string]string{"street": a.Street, "city": a.City, "zip": a.Zip, "country": a.Country} {
-		if value == "" {
-			c.wrong(path+"/"+name, "must not be empty")
-		}
+	if len(b.Items) > maxLines {
+		c.wrong("/items", fmt.Sprintf("must have at most %d lines", maxLines))
 	}
 }
 
@@ -113,31 +92,16 @@ func (s *Server) orderEndpoints() []endpoint {
 				return answer(o), err
 			})},
 		{http.MethodPost, "/orders/:id/cancel", Operator, "Cancel an order that is not completed", nil,
-			command(s, "orders", http.StatusAccepted, checkCancel, func(ctx context.Context, tx *store.Tx, c *gin.Context, b cancelBody) (reply[orders.Order], error) {
+			command(s, "orders", http.StatusAccepted, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b cancelBody) (reply[orders.Order], error) {
 				b = b.withDefaults()
 				o, err := service.Cancel(ctx, tx, c.Param("id"), b.Reason, b.CancelledBy)
 				return answer(o), err
 			})},
 		{http.MethodPost, "/orders/:id/refund", Operator, "Ask for money of a completed order back, all of it if no amount is given", nil,
-			command(s, "orders", http.StatusAccepted, checkRefund, func(ctx context.Context, tx *store.Tx, c *gin.Context, b refundBody) (reply[orders.Order], error) {
+			command(s, "orders", http.StatusAccepted, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b refundBody) (reply[orders.Order], error) {
 				o, err := service.Refund(ctx, tx, c.Param("id"), b.Amount, b.Reason, events.ByStaff)
 				return answer(o), err
 			})},
-	}
-}
-
-func checkRefund(c *requestCheck, b refundBody) { c.id("/reason", b.Reason) }
-
-// cancelReasons are what a person may give; the others are the platform's own findings.
-var cancelReasons = map[string]bool{events.ReasonCustomerRequest: true, events.ReasonProductUnavailable: true, events.ReasonFulfillmentFailed: true}
-
-func checkCancel(c *requestCheck, b cancelBody) {
-	b = b.withDefaults()
-	if !cancelReasons[b.Reason] {
-		c.wrong("/reason", "must be customer_request, product_unavailable or fulfillment_failed")
-	}
-	if b.CancelledBy != events.ByCustomer && b.CancelledBy != events.ByStaff {
-		c.wrong("/cancelled_by", "must be customer or staff")
 	}
 }
 

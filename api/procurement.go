@@ -11,13 +11,7 @@ import (
 )
 
 type quantityBody struct {
-	Quantity *int64 `json:"quantity,omitzero"`
-}
-
-func checkQuantity(c *requestCheck, b quantityBody) {
-	if b.Quantity != nil {
-		c.quantity("/quantity", *b.Quantity)
-	}
+	Quantity *int64 `json:"quantity,omitzero" rule:"positive"`
 }
 
 // value is 0 if no quantity was given.
@@ -29,10 +23,8 @@ func (b quantityBody) value() int64 {
 }
 
 type reasonBody struct {
-	Reason string `json:"reason,omitzero"`
+	Reason string `json:"reason,omitzero" rule:"id"`
 }
-
-func checkReason(c *requestCheck, b reasonBody) { c.optionalID("/reason", b.Reason) }
 
 func (s *Server) procurementEndpoints() []endpoint {
 	service := s.Platform.Procurement
@@ -56,17 +48,17 @@ func (s *Server) procurementEndpoints() []endpoint {
 				return service.Get(ctx, r, c.Param("id"))
 			})},
 		{http.MethodPost, "/purchase-orders/:id/approve", Operator, "Approve a proposal, in another quantity if one is given", nil,
-			command(s, "procurement", http.StatusOK, checkQuantity, func(ctx context.Context, tx *store.Tx, c *gin.Context, b quantityBody) (reply[procurement.PurchaseOrder], error) {
+			command(s, "procurement", http.StatusOK, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b quantityBody) (reply[procurement.PurchaseOrder], error) {
 				p, err := service.Approve(ctx, tx, c.Param("id"), b.value())
 				return answer(p), err
 			})},
 		{http.MethodPost, "/purchase-orders/:id/receive", Operator, "Take the goods of an approved purchase order into stock: all, or the quantity that came", nil,
-			command(s, "procurement", http.StatusAccepted, checkQuantity, func(ctx context.Context, tx *store.Tx, c *gin.Context, b quantityBody) (reply[procurement.PurchaseOrder], error) {
+			command(s, "procurement", http.StatusAccepted, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b quantityBody) (reply[procurement.PurchaseOrder], error) {
 				p, err := service.Receive(ctx, tx, c.Param("id"), b.value())
 				return answer(p), err
 			})},
 		{http.MethodPost, "/purchase-orders/:id/cancel", Operator, "Cancel a purchase order that is not received", nil,
-			command(s, "procurement", http.StatusOK, checkReason, func(ctx context.Context, tx *store.Tx, c *gin.Context, b reasonBody) (reply[procurement.PurchaseOrder], error) {
+			command(s, "procurement", http.StatusOK, nil, func(ctx context.Context, tx *store.Tx, c *gin.Context, b reasonBody) (reply[procurement.PurchaseOrder], error) {
 				p, err := service.Cancel(ctx, tx, c.Param("id"), b.Reason)
 				return answer(p), err
 			})},

@@ -9,7 +9,16 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
+)
+
+// month is a parameter such as 2026-01.
+type month string
+
+const (
+	monthLayout  = "2006-01"
+	monthPattern = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 )
 
 // queried holds a request's query to the table: a parameter stands once, is of its type, and is one of its words.
@@ -46,8 +55,16 @@ func (p parameter) wrong(values []string) string {
 		if _, err = time.Parse(time.RFC3339, text); err != nil {
 			return "must be a time such as 2024-01-15T10:30:00Z"
 		}
+	case events.Money:
+		if _, err = events.ParseMoney(text); err != nil {
+			return err.Error()
+		}
+	case month:
+		if _, err = time.Parse(monthLayout, text); err != nil {
+			return "must be a month such as 2026-01"
+		}
 	}
-	if len(p.oneOf) > 0 && text != "" && !slices.Contains(p.oneOf, text) {
+	if len(p.oneOf) > 0 && !slices.Contains(p.oneOf, text) {
 		return fmt.Sprintf("must be one of %s", strings.Join(p.oneOf, ", "))
 	}
 	return ""

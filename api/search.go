@@ -33,8 +33,8 @@ func (s *Server) searchEndpoints() []endpoint {
 		{http.MethodGet, "/search", Viewer, "Find products by words, also misspelt ones and the beginnings of words", paged(
 			parameter{name: "q", sample: "", doc: "words that a product must have in its name, SKU, attributes or description; the last one may be a beginning"},
 			parameter{name: "category", sample: "", doc: "of this category only"},
-			parameter{name: "min_price", sample: "", doc: "at this price or above, as in 12.50"},
-			parameter{name: "max_price", sample: "", doc: "at this price or below"},
+			parameter{name: "min_price", sample: events.Money(0), doc: "at this price or above, as in 12.50"},
+			parameter{name: "max_price", sample: events.Money(0), doc: "at this price or below"},
 			parameter{name: "active", sample: false, doc: "only those that can, or cannot, be ordered"},
 			parameter{name: "sort", sample: "", oneOf: sorts, doc: "relevance if not given; newest: changed last"},
 		), reading(s, "search", func(ctx context.Context, r store.Reader, c *gin.Context) (foundBody, error) {

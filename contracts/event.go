@@ -89,6 +89,7 @@ type definitions struct {
 	all    Ordered
 	prefix string // of a reference; "#/$defs/" if empty
 	suffix string // of a named object's name
+	closed bool   // a word that is in no vocabulary is refused
 }
 
 func (d *definitions) ref(name string) *Schema {
@@ -167,11 +168,25 @@ func (d *definitions) member(m *events.Member) *Schema {
 	case s.Ref != "":
 		s = &Schema{AnyOf: []Schema{*s, {Type: Types{"null"}}}}
 	}
+	if d.closed {
+		s = d.only(s, m)
+	}
 	s.Description, s.Vocabulary, s.Deprecated, s.Deprecation = m.Doc, m.Vocabulary, m.Deprecated.Deprecated(), deprecationOf(m.Deprecated)
 	if m.Personal {
 		s.Class = "personal"
 	}
 	return s
+}
+
+// only lets a vocabulary's words through; an optional field may also be empty.
+func (d *definitions) only(s *Schema, m *events.Member) *Schema {
+	switch {
+	case len(m.Vocabulary) == 0:
+		return s
+	case m.Optional:
+		return &Schema{AnyOf: []Schema{{Type: Types{"string"}, Enum: append(slices.Clone(m.Vocabulary), "")}, {Type: Types{"null"}}}}
+	}
+	return &Schema{Type: Types{"string"}, Enum: slices.Clone(m.Vocabulary)}
 }
 
 func (d *definitions) value(m *events.Member) *Schema {

@@ -20,11 +20,22 @@ type Components struct {
 
 // NewComponents begins an empty collection.
 func NewComponents() *Components {
-	return &Components{defs: definitions{prefix: "#/components/schemas/", suffix: "Request"}, types: map[string]reflect.Type{}}
+	return &Components{defs: definitions{prefix: "#/components/schemas/", suffix: "Request", closed: true}, types: map[string]reflect.Type{}}
 }
 
 // All are the schemas collected so far.
 func (c *Components) All() Ordered { return c.defs.all }
+
+// Event is the schema of an event of any type, as events.CheckPublish reads it.
+func (c *Components) Event() *Schema {
+	if c.defs.all.Get("Event") == nil {
+		s := envelope(&c.defs)
+		s.Schema = ""
+		s.Description = "An event: its data is what /api/v1/contracts/{type}/schema says."
+		c.defs.all = append(c.defs.all, Property{"Event", s})
+	}
+	return c.defs.to("Event")
+}
 
 // Request is the schema of a body that events.Parse reads.
 func (c *Components) Request(t reflect.Type) *Schema { return c.defs.named(events.ShapeOf(t)) }
