@@ -91,7 +91,6 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if a.catalogue, err = catalogueOf(consumers); err != nil {
 		return nil, err
 	}
-	consumers = upcasting(a.catalogue, consumers)
 	for _, step := range []func() error{
 		func() error { return a.openServices(ctx, consumers) },
 		func() error { return a.openTransport(ctx, consumers) },
@@ -189,7 +188,7 @@ func settings(c config.Router) router.Settings {
 func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (err error) {
 	all := consumers
 	if a.options.Platform {
-		all = upcasting(a.catalogue, append(routes(services(a.options.Config)), a.options.Consumers...))
+		all = append(routes(services(a.options.Config)), a.options.Consumers...)
 	}
 	o := transportOptions(a.options.Config, consumers, all, a.catalogue)
 	o.Logger = a.log
@@ -202,10 +201,12 @@ func (a *App) openTransport(ctx context.Context, consumers []router.Consumer) (e
 	return nil
 }
 
-// transportOptions are for the consumers of a process, among all of the platform's.
+// transportOptions are for the consumers of a process, among all of the platform's. They hear every major version that reaches
+// their handlers.
 func transportOptions(c config.Config, here, all []router.Consumer, catalogue *events.Catalogue) driver.Options {
 	transport := c.Transport
 	transport.SQL = c.EventDatabase()
+	here, all = upcasting(catalogue, here), upcasting(catalogue, all)
 	return driver.Options{
 		Config: transport, Consumers: hearing(here), Audience: hearing(all), Topics: topicsOf(catalogue, here), KeysInFlight: c.Router.KeysInFlight,
 	}
