@@ -1,8 +1,52 @@
 package contracts
 
-import _ "embed" // the change log
+import (
+	"embed"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/first-viscount/viscount/events"
+)
 
 // Changelog tells what changed in the contracts, newest first, in Markdown.
 //
 //go:embed CHANGELOG.md
 var Changelog string
+
+// released holds the schemas of the newest release; none before the first.
+//
+//go:embed released
+var released embed.FS
+
+const unreleased = "Unreleased"
+
+// ChangelogFile is the change log with its first section as Diff writes it: what changed since the newest release.
+func ChangelogFile(c *events.Catalogue) ([]File, error) {
+	folder, err := fs.Sub(released, "released")
+	if err != nil {
+		return nil, err
+	}
+	before, err := loadFiles(folder)
+	if err != nil {
+		return nil, err
+	}
+	section := Section(unreleased, Diff(before, Current(c), time.Time{}))
+	return []File{{"contracts/CHANGELOG.md", []byte(withFirstSection(Changelog, section))}}, nil
+}
+
+// withFirstSection replaces the section of what is not released, or puts it before those that are.
+func withFirstSection(log, section string) string {
+	head, rest, _ := strings.Cut(log, "\n## ")
+	if _, after, found := strings.Cut(rest, "\n## "); strings.HasPrefix(rest, unreleased+"\n") {
+		rest = ""
+		if found {
+			rest = after
+		}
+	}
+	log = head + "\n" + section
+	if rest != "" {
+		log += "\n## " + rest
+	}
+	return log
+}

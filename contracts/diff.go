@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Change is one difference between two states of the contracts, and what the rules of evolution say about it.
@@ -14,7 +15,7 @@ type Change struct {
 	What     string `json:"what"`            // in words
 	Rule     string `json:"rule"`            // see Rules
 	Breaking bool   `json:"breaking"`        // refused
-	Remedy   string `json:"remedy,omitzero"` // of a refusal
+	Remedy   string `json:"remedy,omitzero"` // of a refusal or a warning
 }
 
 // String is the change on one line.
@@ -24,7 +25,7 @@ func (c Change) String() string {
 		text += " " + c.Path
 	}
 	text += ": " + c.What + " [" + c.Rule + "]"
-	if c.Breaking {
+	if c.Remedy != "" {
 		text += "; " + c.Remedy
 	}
 	return text
@@ -59,8 +60,9 @@ const newMajor = "publish it as the next major version, with an upcaster and a m
 // Set are contracts as schemas, by type and major version.
 type Set map[string]*Schema
 
-// Diff compares two states of the contracts, in the order of their names.
-func Diff(before, after Set) (all []Change) {
+// Diff compares two states of the contracts, in the order of their names. What was to stay until a date may go when today is
+// after it; without a day (the zero time) dates are not looked at.
+func Diff(before, after Set, today time.Time) (all []Change) {
 	names := map[string]bool{}
 	for name := range before {
 		names[name] = true
@@ -72,7 +74,7 @@ func Diff(before, after Set) (all []Change) {
 		d := differ{contract: name}
 		switch from, to := before[name], after[name]; {
 		case to == nil:
-			d.removed(from, after)
+			d.removed(from, before, after, today)
 		case from == nil:
 			d.added(to, before)
 		default:
@@ -107,13 +109,19 @@ func (d *differ) breaks(path, rule, remedy, format string, args ...any) {
 	d.changes = append(d.changes, Change{Contract: d.contract, Path: path, Rule: rule, What: fmt.Sprintf(format, args...), Breaking: true, Remedy: remedy})
 }
 
-// removed: a major version may go one major after it was marked as deprecated.
-func (d *differ) removed(from *Schema, after Set) {
-	if next := after[nextMajor(d.contract)]; next != nil && from.Contract.Deprecation != nil {
-		d.fine("", RuleRemoved, "removed; it was deprecated since %s, and %s is there", from.Contract.Deprecation.Since, nextMajor(d.contract))
-		return
+// removed: a major version may go when it was kept, marked as deprecated, beside the next one, and its sunset has passed.
+func (d *differ) removed(from *Schema, before, after Set, today time.Time) {
+	next, marked := nextMajor(d.contract), from.Contract.Deprecation
+	switch {
+	case marked == nil || after[next] == nil:
+		d.breaks("", RuleRemoved, "keep it for one major version, marked as deprecated with since, sunset and use", "removed")
+	case before[next] == nil:
+		d.breaks("", RuleRemoved, "keep it beside "+next+" until its sunset, "+marked.Sunset, "removed when its next major version comes; nobody had the time to move")
+	case !today.IsZero() && !marked.over(today):
+		d.breaks("", RuleRemoved, "keep it until then", "removed before its sunset, %s", marked.Sunset)
+	default:
+		d.fine("", RuleRemoved, "removed; it was deprecated since %s, until %s, and %s is there", marked.Since, marked.Sunset, next)
 	}
-	d.breaks("", RuleRemoved, "keep it for one major version, marked as deprecated with since, sunset and use", "removed")
 }
 
 // added: a first version is fine; a later major needs its way from the one before.
@@ -190,6 +198,32 @@ func (d *differ) consumers(from, to *Notes) {
 		d.fine("", RuleConsumers, "%s no longer hears it", name)
 	}
 }
+
+// Overdue are the fields and events that are still there after their sunset: worth a warning, for nobody breaks.
+func Overdue(s Set, today time.Time) (overdue []Change) {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		late := func(path, remedy string, d *Deprecation) {
+			if d != nil && d.over(today) {
+				overdue = append(overdue, Change{Contract: name, Path: path, Rule: RuleDeprecated, What: "still there after its sunset, " + d.Sunset, Remedy: remedy})
+			}
+		}
+		late("", "remove it when nobody publishes or hears it any more; use "+useOf(s[name].Contract.Deprecation), s[name].Contract.Deprecation)
+		walk(s[name], s[name].Properties.Get("data"), "data", func(path string, field *Schema) {
+			late(path, "leave it out of the next major version; use "+useOf(field.Deprecation), field.Deprecation)
+		})
+	}
+	return overdue
+}
+
+func useOf(d *Deprecation) string {
+	if d == nil {
+		return ""
+	}
+	return d.Use
+}
+
+// over tells whether the day of the sunset has passed.
+func (d *Deprecation) over(today time.Time) bool { return d.Sunset < today.UTC().Format(time.DateOnly) }
 
 func (d *differ) deprecated(path string, from, to *Deprecation) {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,6 +50,9 @@ const (
 	reserved     = "inventory.reserved.v1"
 	adjusted     = "inventory.adjusted.v1"
 )
+
+// today is after the sunset of the tests' deprecations.
+var today = time.Date(2027, 7, 1, 0, 0, 0, 0, time.UTC)
 
 var text = &contracts.Schema{Type: contracts.Types{"string"}}
 
@@ -123,7 +127,7 @@ func TestBreakingChangesAreRefused(t *testing.T) {
 		}(), contracts.RuleMajor, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refused := contracts.Refused(contracts.Diff(platform, c.to))
+			refused := contracts.Refused(contracts.Diff(platform, c.to, today))
 			require.NotEmpty(t, refused)
 			require.Equal(t, c.rule, refused[0].Rule, "%v", refused)
 			require.Equal(t, c.path, refused[0].Path, "%v", refused)
@@ -185,7 +189,7 @@ func TestCompatibleChangesAreAccepted(t *testing.T) {
 			if from == nil {
 				from = platform
 			}
-			changes := contracts.Diff(from, c.to)
+			changes := contracts.Diff(from, c.to, today)
 			require.Empty(t, contracts.Refused(changes))
 			if c.rule != "" {
 				require.NotEmpty(t, changes)
@@ -195,11 +199,81 @@ func TestCompatibleChangesAreAccepted(t *testing.T) {
 	}
 }
 
+// TestAMajorVersionIsKeptUntilItsSunset: one that is marked goes after that day, and after a state that held it beside the next.
+func TestAMajorVersionIsKeptUntilItsSunset(t *testing.T) {
+	old := func(d *contracts.Deprecation) *contracts.Schema {
+		return edited(t, orderCreated, func(_, s *contracts.Schema) { s.Contract.Deprecation = d })[orderCreated]
+	}
+	next := propose(t, orderCreated, `"version": "1.0"`, `"version": "2.0"`)[orderCreated]
+	next.Contract.Upcasts, next.Contract.Migration = true, "Publishers go first."
+	marked := &contracts.Deprecation{Since: "1.1", Sunset: "2027-06-30", Use: "order.created.v2"}
+	with := func(v1, v2 *contracts.Schema) contracts.Set {
+		set := contracts.Set{}
+		for name, s := range map[string]*contracts.Schema{orderCreated: v1, "order.created.v2": v2} {
+			if s != nil {
+				set[name] = s
+			}
+		}
+		return set
+	}
+	sunset := time.Date(2027, 6, 30, 23, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		before, after contracts.Set
+		on            time.Time
+		remedy        string // "": it may go
+	}{
+		"after its sunset":           {with(old(marked), next), with(nil, next), today, ""},
+		"where no day is looked at":  {with(old(marked), next), with(nil, next), time.Time{}, ""},
+		"on the day of its sunset":   {with(old(marked), next), with(nil, next), sunset, "keep it until then"},
+		"when the next one comes":    {with(old(marked), nil), with(nil, next), today, "keep it beside order.created.v2 until its sunset, 2027-06-30"},
+		"with no next one":           {with(old(marked), nil), with(nil, nil), today, "keep it for one major version, marked as deprecated with since, sunset and use"},
+		"without having been marked": {with(old(nil), next), with(nil, next), today, "keep it for one major version, marked as deprecated with since, sunset and use"},
+		"and its next one with it":   {with(old(marked), next), with(nil, nil), today, "keep it for one major version, marked as deprecated with since, sunset and use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, change := range contracts.Diff(c.before, c.after, c.on) {
+				if change.Contract == orderCreated {
+					require.Equal(t, contracts.RuleRemoved, change.Rule)
+					require.Equal(t, c.remedy, change.Remedy)
+					require.Equal(t, c.remedy != "", change.Breaking)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatIsThereAfterItsSunsetIsWarnedOf(t *testing.T) {
+	marked := &contracts.Deprecation{Since: "1.1", Sunset: "2027-06-30", Use: "x"}
+	later := &contracts.Deprecation{Since: "1.1", Sunset: "2027-07-01", Use: "x"}
+	set := edited(t, orderCreated, func(d, s *contracts.Schema) {
+		d.Properties.Get("status").Deprecation, d.Properties.Get("currency").Deprecation = marked, later
+		s.Defs.Get("Item").Properties.Get("unit_price").Deprecation = marked
+		s.Contract.Deprecation = marked
+	})
+	var warnings []string
+	for _, c := range contracts.Overdue(set, today) {
+		require.False(t, c.Breaking)
+		warnings = append(warnings, c.String())
+	}
+	require.Equal(t, []string{
+		"order.created.v1: still there after its sunset, 2027-06-30 [deprecation]; remove it when nobody publishes or hears it any more; use x",
+		"order.created.v1 data/status: still there after its sunset, 2027-06-30 [deprecation]; leave it out of the next major version; use x",
+		"order.created.v1 data/items/*/unit_price: still there after its sunset, 2027-06-30 [deprecation]; leave it out of the next major version; use x",
+	}, warnings)
+	require.Empty(t, contracts.Overdue(set, today.AddDate(0, 0, -1)))
+}
+
+func TestASectionNamesTheEventAndItsMajorVersion(t *testing.T) {
+	require.Equal(t, "## 1.3.0\n\n- `order.validated`: new: x\n- `parcel.sent`: (version 2) breaking: `weight` removed\n", contracts.Section("1.3.0", []contracts.Change{
+		{Contract: "order.validated.v1", What: "new: x"}, {Contract: "parcel.sent.v2", Path: "data/weight", What: "removed", Breaking: true},
+	}))
+}
+
 func TestARenameIsNamedWithItsRemedy(t *testing.T) {
 	to := edited(t, orderCreated, func(d, _ *contracts.Schema) {
 		d.Properties = with(without(d.Properties, "customer_id"), "buyer_id", d.Properties.Get("customer_id"))
 	})
-	refused := contracts.Refused(contracts.Diff(contracts.Current(events.Platform()), to))
+	refused := contracts.Refused(contracts.Diff(contracts.Current(events.Platform()), to, today))
 	require.Equal(t, "order.created.v1 data/customer_id: removed, or renamed to buyer_id [field_removed]; keep it, marked as deprecated with use=buyer_id, beside the new one; or publish it as the next major version, with an upcaster and a migration note, and keep this one", refused[0].String())
 }
 

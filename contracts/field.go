@@ -96,6 +96,19 @@ func (d *differ) annotations(path string, from, to *Schema) {
 	}
 }
 
+// walk visits every field below an object, as in data/items/*/quantity.
+func walk(document, s *Schema, path string, visit func(path string, field *Schema)) {
+	if s == nil {
+		return
+	}
+	s = resolve(document, s)
+	for _, p := range s.Properties {
+		visit(path+"/"+p.Name, p.Value)
+		walk(document, p.Value, path+"/"+p.Name, visit)
+	}
+	walk(document, s.Items, path+"/*", visit)
+}
+
 // resolve follows a reference, and an optional one's; null is added to its types.
 func resolve(document, s *Schema) *Schema {
 	if len(s.AnyOf) == 2 && len(s.AnyOf[1].Type) == 1 && s.AnyOf[1].Type[0] == "null" {

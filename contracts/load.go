@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -42,21 +43,29 @@ func loadFolder(folder string) (Set, error) {
 	if inner := filepath.Join(folder, filepath.FromSlash(SchemaFolder)); isFolder(inner) {
 		folder = inner
 	}
-	files, err := filepath.Glob(filepath.Join(folder, "*"+suffix))
+	set, err := loadFiles(os.DirFS(folder))
+	if err != nil {
+		return nil, err
+	}
+	return set.orNothing(folder)
+}
+
+func loadFiles(folder fs.FS) (Set, error) {
+	files, err := fs.Glob(folder, "*"+suffix)
 	if err != nil {
 		return nil, err
 	}
 	set := Set{}
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
+		raw, err := fs.ReadFile(folder, file)
 		if err != nil {
 			return nil, err
 		}
-		if err := set.add(filepath.Base(file), raw); err != nil {
+		if err := set.add(file, raw); err != nil {
 			return nil, err
 		}
 	}
-	return set.orNothing(folder)
+	return set, nil
 }
 
 func isFolder(name string) bool {

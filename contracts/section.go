@@ -13,7 +13,8 @@ func Section(title string, changes []Change) string {
 		b.WriteString("- No contract changed.\n")
 	}
 	for _, c := range changes {
-		name, major, _ := strings.Cut(c.Contract, ".v")
+		at := strings.LastIndex(c.Contract, ".v") // of order.validated.v1
+		name, major := c.Contract[:at], c.Contract[at+2:]
 		fmt.Fprintf(&b, "- `%s`: ", name)
 		if major != "1" {
 			fmt.Fprintf(&b, "(version %s) ", major)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,7 @@ func compare(ctx context.Context, states []string) ([]contracts.Change, error) {
 			return nil, err
 		}
 	}
-	return contracts.Diff(before, after), nil
+	return contracts.Diff(before, after, time.Now()), nil
 }
 
 func printDiff(out io.Writer, changes []contracts.Change) {
@@ -72,7 +73,7 @@ func newContractsCheckCommand(g *globals) *cobra.Command {
 	var files []string
 	cmd := &cobra.Command{
 		Use: "check [--against REF|FOLDER] [--events FILE]", Short: "Refuse changes of contracts that would break somebody", Args: takes(),
-		Long: "Hold this program's contracts to the rules of evolution: against an earlier state (a git ref, or a folder with contracts/schemas), and by replaying recorded events. Exit 1 if somebody would break.",
+		Long: "Hold this program's contracts to the rules of evolution: against an earlier state (a git ref, or a folder with contracts/schemas), and by replaying recorded events. What is still there after its sunset is a warning. Exit 1 if somebody would break.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if against == "" && len(files) == 0 {
 				return &exitError{code: exitUsage, err: errorf("say --against REF or FOLDER, --events FILE, or both")}
@@ -87,13 +88,14 @@ func newContractsCheckCommand(g *globals) *cobra.Command {
 
 // checked is the answer for programs.
 type checked struct {
-	Changes []contracts.Change `json:"changes"`
-	Refused int                `json:"refused"`
-	Replay  *contracts.Replay  `json:"replay,omitzero"`
+	Changes  []contracts.Change `json:"changes"`
+	Refused  int                `json:"refused"`
+	Warnings []contracts.Change `json:"warnings,omitzero"`
+	Replay   *contracts.Replay  `json:"replay,omitzero"`
 }
 
 func checkContracts(cmd *cobra.Command, g *globals, against string, files []string) error {
-	answer := checked{Changes: []contracts.Change{}}
+	answer := checked{Changes: []contracts.Change{}, Warnings: contracts.Overdue(contracts.Current(events.Platform()), time.Now())}
 	if against != "" {
 		changes, err := compare(cmd.Context(), []string{against})
 		switch {
@@ -135,6 +137,9 @@ func printChecked(out io.Writer, answer checked, compared bool) {
 	if compared {
 		printDiff(out, answer.Changes)
 		fmt.Fprintf(out, "%d changes, %d refused\n", len(answer.Changes), answer.Refused)
+	}
+	for _, c := range answer.Warnings {
+		fmt.Fprintln(out, "!", c)
 	}
 	if answer.Replay == nil {
 		return

@@ -12,7 +12,7 @@ func newGenerateCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: takes(),
-		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event (contracts/schemas, python), contracts/asyncapi.json and api/openapi.json.",
+		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event (contracts/schemas, python), contracts/asyncapi.json, api/openapi.json and the first section of contracts/CHANGELOG.md.",
 		RunE: func(*cobra.Command, []string) error {
 			files, err := generated()
 			if err != nil {
@@ -28,7 +28,7 @@ func newGenerateCommand() *cobra.Command {
 // generated are all files that derive from the contracts.
 func generated() (all []contracts.File, err error) {
 	catalogue := events.Platform()
-	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.AsyncAPI, api.OpenAPI, contracts.Python} {
+	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.AsyncAPI, api.OpenAPI, contracts.Python, contracts.ChangelogFile} {
 		files, err := generate(catalogue)
 		if err != nil {
 			return nil, err
