@@ -379,7 +379,7 @@ func TestProbesMetricsAndContracts(t *testing.T) {
 	committed, err := os.ReadFile("../contracts/schemas/order.created.v1.schema.json")
 	require.NoError(t, err)
 	require.Equal(t, string(committed), p.want(200, "GET", "/contracts/order.created/schema", "").raw)
-	require.Contains(t, p.want(200, "GET", "/contracts/order.created", "").raw, `"path":"shipping_address.street","type":"a string","personal":true`)
+	require.Contains(t, p.want(200, "GET", "/contracts/order.created", "").raw, `"path":"shipping_address.street","type":"a string","rule":"text","personal":true`)
 }
 
 func TestTheCatalogueForPeopleIsServed(t *testing.T) {

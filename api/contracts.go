@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,26 +23,19 @@ func (s *Server) contractEndpoints() []endpoint {
 
 // contractBody is a contract as other teams read it.
 type contractBody struct {
-	Type            string      `json:"type"`
-	Version         string      `json:"version"`
-	Topic           string      `json:"topic"`
-	DeadLetterTopic string      `json:"dead_letter_topic"`
-	Key             string      `json:"key"`
-	Publisher       string      `json:"publisher"`
-	Consumers       []string    `json:"consumers"`
-	Follows         []string    `json:"follows,omitzero"`
-	Retention       string      `json:"retention"`
-	Purpose         string      `json:"purpose"`
-	When            string      `json:"when_published"`
-	Addition        bool        `json:"addition"`
-	Fields          []fieldBody `json:"fields,omitzero"`
-}
-
-type fieldBody struct {
-	Path     string `json:"path"`
-	Type     string `json:"type"`
-	Optional bool   `json:"optional,omitzero"`
-	Personal bool   `json:"personal,omitzero"`
+	Type            string         `json:"type"`
+	Version         string         `json:"version"`
+	Topic           string         `json:"topic"`
+	DeadLetterTopic string         `json:"dead_letter_topic"`
+	Key             string         `json:"key"`
+	Publisher       string         `json:"publisher"`
+	Consumers       []string       `json:"consumers"`
+	Follows         []string       `json:"follows,omitzero"`
+	Retention       string         `json:"retention"`
+	Purpose         string         `json:"purpose"`
+	When            string         `json:"when_published"`
+	Addition        bool           `json:"addition"`
+	Fields          []events.Field `json:"fields,omitzero"`
 }
 
 func contractOf(d *events.Definition, fields bool) contractBody {
@@ -56,9 +48,7 @@ func contractOf(d *events.Definition, fields bool) contractBody {
 		b.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"
 	}
 	if fields {
-		for _, f := range d.Fields() {
-			b.Fields = append(b.Fields, fieldBody{Path: strings.ReplaceAll(f.Path, "/", "."), Type: f.Kind, Optional: f.Optional, Personal: f.Personal})
-		}
+		b.Fields = d.Fields()
 	}
 	return b
 }

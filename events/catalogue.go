@@ -35,16 +35,22 @@ func Define[T Payload](from ...Upcast[T]) Definition {
 
 // Field describes one field of a contract's data, for people and documents.
 type Field struct {
-	Path     string // as in items/*/quantity
-	Kind     string
-	Optional bool
-	Personal bool // personal data: never logged, masked for operators
+	Path       string      `json:"path"` // as in items.*.quantity
+	Kind       string      `json:"type"`
+	Rule       Rule        `json:"rule,omitzero"`
+	Vocabulary []string    `json:"vocabulary,omitzero"` // what publishers send; consumers accept other words
+	Optional   bool        `json:"optional,omitzero"`
+	Personal   bool        `json:"personal,omitzero"` // personal data: never logged, masked for operators
+	Doc        string      `json:"doc,omitzero"`
+	Deprecated Deprecation `json:"deprecated,omitzero"`
 }
 
 // Fields lists the data's fields in the contract's order.
 func (d *Definition) Fields() (all []Field) {
 	d.Shape.Walk(func(path string, m *Member) {
-		all = append(all, Field{Path: path, Kind: m.Kind.String(), Optional: m.Optional, Personal: m.Personal})
+		all = append(all, Field{
+			Path: strings.ReplaceAll(path, "/", "."), Kind: m.Kind.String(), Rule: m.Rule, Vocabulary: m.Vocabulary, Optional: m.Optional, Personal: m.Personal, Doc: m.Doc, Deprecated: m.Deprecated,
+		})
 	})
 	return all
 }
@@ -82,6 +88,9 @@ func checkContract(d Definition) error {
 	}
 	if !serviceForm.MatchString(k.Publisher) {
 		return fmt.Errorf("contract %s: Publisher must be a kebab-case source_service, is %q", k.Type, k.Publisher)
+	}
+	if !k.Deprecated.valid() {
+		return fmt.Errorf("contract %s: Deprecated needs Since (MAJOR.MINOR), Sunset (YYYY-MM-DD) and Use", k.Type)
 	}
 	if d.Personal() && d.Shape.subject < 0 {
 		return fmt.Errorf("contract %s: it holds personal data, so mark the string field that names whose it is with class:\"subject\"; erasing goes by it", k.Type)

@@ -158,7 +158,7 @@ func TestPersonalDataIsMarked(t *testing.T) {
 	for _, f := range d.Fields() {
 		personal[f.Path] = f.Personal
 	}
-	for _, path := range []string{"shipping_address", "billing_address", "shipping_address/street", "billing_address/zip"} {
+	for _, path := range []string{"shipping_address", "billing_address", "shipping_address.street", "billing_address.zip"} {
 		require.True(t, personal[path], path)
 	}
 	require.False(t, personal["order_id"])

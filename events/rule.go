@@ -21,6 +21,13 @@ const (
 	RuleObject      Rule = "object"       // any object
 )
 
+// Words say what a rule asks for, "" for none.
+func (r Rule) Words() string { return ruleWords[r] }
+
+var ruleWords = map[Rule]string{
+	RuleID: "1–128 printable characters", RuleText: "not empty", RulePositive: "at least 1", RuleNotNegative: "at least 0", RuleCurrency: "ISO 4217", RuleNotEmpty: "at least one element", RuleObject: "an object",
+}
+
 var ruleKinds = map[Rule]Kind{
 	RuleID: KindString, RuleText: KindString, RuleCurrency: KindString, RulePositive: KindInteger, RuleNotNegative: KindInteger, RuleNotEmpty: KindList, RuleObject: KindAny,
 }

@@ -58,6 +58,8 @@ func TestATagThatCannotBeIsRefused(t *testing.T) {
 	require.EqualError(t, err, `contract bad.rule: field quantity: rule "id" does not fit an integer`)
 	_, err = NewCatalogue(Define[badDeprecation]())
 	require.ErrorContains(t, err, "field old: deprecated needs")
+	require.True(t, Deprecation{Since: "1.2", Sunset: "2027-06-30", Use: "grams"}.valid())
+	require.False(t, Deprecation{Since: "1.2", Sunset: "next summer", Use: "grams"}.valid())
 }
 
 type badRule struct {

@@ -63,13 +63,26 @@ type Member struct {
 
 // Deprecation marks a field or an event that goes away with the next major version. The zero value: it stays.
 type Deprecation struct {
-	Since  string // version
-	Sunset string // date, after which the next major version may leave it out
-	Use    string // what replaces it
+	Since  string `json:"since"`  // version
+	Sunset string `json:"sunset"` // YYYY-MM-DD, after which the next major version may leave it out
+	Use    string `json:"use"`    // what replaces it
 }
 
 // Deprecated tells whether it is marked.
 func (d Deprecation) Deprecated() bool { return d != Deprecation{} }
+
+// String is "deprecated since 1.2, goes after 2027-06-30; use grams", "" for what stays.
+func (d Deprecation) String() string {
+	if !d.Deprecated() {
+		return ""
+	}
+	return fmt.Sprintf("deprecated since %s, goes after %s; use %s", d.Since, d.Sunset, d.Use)
+}
+
+func (d Deprecation) valid() bool {
+	_, err := time.Parse(time.DateOnly, d.Sunset)
+	return !d.Deprecated() || err == nil && versionForm.MatchString(d.Since) && d.Use != ""
+}
 
 var (
 	moneyType = reflect.TypeFor[Money]()
@@ -168,8 +181,8 @@ func (s *Shape) check() (err error) {
 		if len(m.Vocabulary) > 0 && m.Kind != KindString {
 			err = fmt.Errorf("field %s: oneof is for strings", path)
 		}
-		if d := m.Deprecated; d.Deprecated() && (!versionForm.MatchString(d.Since) || d.Sunset == "" || d.Use == "") {
-			err = fmt.Errorf(`field %s: deprecated needs "since=MAJOR.MINOR sunset=DATE use=FIELD"`, path)
+		if !m.Deprecated.valid() {
+			err = fmt.Errorf(`field %s: deprecated needs "since=MAJOR.MINOR sunset=YYYY-MM-DD use=FIELD"`, path)
 		}
 	})
 	return err

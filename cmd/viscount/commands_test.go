@@ -129,7 +129,18 @@ func TestContracts(t *testing.T) {
 	require.Equal(t, 1+len(events.Platform().All()), strings.Count(out, "\n"), "a head and a line per contract")
 	out, _, code = run(t, "", "contracts", "show", "order.created")
 	require.Equal(t, 0, code)
-	require.Regexp(t, `shipping_address\.street\s+a string\s+personal data`, out)
+	require.Regexp(t, `shipping_address\.street\s+a string\s+not empty; personal data`, out)
+	for _, line := range []string{
+		`key +order_id`, `follows +order\.created of the same key`, `retention +400 days`, `notices +order-management\.order\.cancelled\.v1\.dlq`, `cancelled_by +a string +one of customer, staff, system$`,
+	} {
+		out, _, code = run(t, "", "contracts", "show", "order.cancelled")
+		require.Equal(t, 0, code)
+		require.Regexp(t, `(?m)^`+line, out)
+	}
+	require.Equal(t, []string{"optional", "at least 1", "deprecated since 1.1, goes after 2027-06-30; use grams", "In kilograms."}, rulesOf(events.Field{
+		Optional: true, Rule: events.RulePositive, Doc: "In kilograms.", Deprecated: events.Deprecation{Since: "1.1", Sunset: "2027-06-30", Use: "grams"},
+	}))
+	require.Equal(t, []string{"one of restock, damage"}, rulesOf(events.Field{Vocabulary: []string{"restock", "damage"}}))
 	_, problem, code := run(t, "", "contracts", "show", "order.exploded")
 	require.Equal(t, exitNo, code)
 	require.Contains(t, problem, "order.exploded")

@@ -24,28 +24,36 @@ func newContractsCommand(g *globals) *cobra.Command {
 
 // contractRow is a contract for programs.
 type contractRow struct {
-	Type      string         `json:"type"`
-	Version   string         `json:"version"`
-	Topic     string         `json:"topic"`
-	Key       string         `json:"key"`
-	Publisher string         `json:"publisher"`
-	Consumers []string       `json:"consumers"`
-	Follows   []string       `json:"follows"`
-	Retention string         `json:"retention"`
-	Purpose   string         `json:"purpose"`
-	When      string         `json:"when_published"`
-	Addition  bool           `json:"addition"`
-	Fields    []events.Field `json:"fields,omitzero"`
+	Type      string   `json:"type"`
+	Version   string   `json:"version"`
+	Versions  []string `json:"versions"` // every major version that is kept, this one last
+	Topic     string   `json:"topic"`
+	Notices   string   `json:"dead_letter_topic"`
+	Key       string   `json:"key"`
+	Publisher string   `json:"publisher"`
+	Consumers []string `json:"consumers"`
+	Follows   []string `json:"follows"`
+	Retention string   `json:"retention"`
+	Purpose   string   `json:"purpose"`
+	When      string   `json:"when_published"`
+	Addition  bool     `json:"addition"`
+	Migration string   `json:"migration,omitzero"`
+
+	Deprecated events.Deprecation `json:"deprecated,omitzero"`
+	Fields     []events.Field     `json:"fields,omitzero"`
 }
 
 func rowOf(d *events.Definition) contractRow {
 	k := d.Contract
 	row := contractRow{
-		Type: k.Type, Version: k.Version, Topic: k.Topic(), Key: strings.ReplaceAll(k.Key, "|", " or "), Publisher: k.Publisher, Consumers: k.Consumers,
+		Type: k.Type, Version: k.Version, Topic: k.Topic(), Notices: k.DeadLetterTopic(), Migration: k.Migration, Deprecated: k.Deprecated, Key: strings.ReplaceAll(k.Key, "|", " or "), Publisher: k.Publisher, Consumers: k.Consumers,
 		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
 	}
 	if k.Retention != events.Unlimited {
 		row.Retention = fmt.Sprintf("%d days", k.Retention/events.Day)
+	}
+	for _, major := range events.Platform().Majors(k.Type) {
+		row.Versions = append(row.Versions, major.Contract.Version)
 	}
 	return row
 }
@@ -85,24 +93,45 @@ func showContract(cmd *cobra.Command, g *globals, eventType string) error {
 	if row.Addition {
 		origin = "addition to the contract document"
 	}
+	follows := "nothing"
+	if len(row.Follows) > 0 {
+		follows = strings.Join(row.Follows, ", ") + " of the same key, where a consumer hears both"
+	}
 	for _, pair := range [][2]string{
-		{"type", row.Type}, {"version", row.Version}, {"topic", row.Topic}, {"key", row.Key}, {"publisher", row.Publisher}, {"consumers", strings.Join(row.Consumers, ", ")},
-		{"follows", strings.Join(row.Follows, ", ")}, {"retention", row.Retention}, {"purpose", row.Purpose}, {"when", row.When}, {"origin", origin},
+		{"type", row.Type}, {"version", strings.Join(row.Versions, ", ")}, {"deprecated", row.Deprecated.String()}, {"migration", row.Migration},
+		{"topic", row.Topic}, {"notices", row.Notices}, {"key", row.Key}, {"publisher", row.Publisher}, {"consumers", strings.Join(row.Consumers, ", ")},
+		{"follows", follows}, {"retention", row.Retention}, {"purpose", row.Purpose}, {"when", row.When}, {"origin", origin},
 	} {
 		if pair[1] != "" {
 			fmt.Fprintf(out, "%s\t%s\n", pair[0], pair[1])
 		}
 	}
-	fmt.Fprintln(out, "\nFIELD\tTYPE\t")
+	fmt.Fprintln(out, "\nFIELD\tTYPE\tRULES")
 	for _, f := range row.Fields {
-		var notes []string
-		if f.Optional {
-			notes = append(notes, "optional")
-		}
-		if f.Personal {
-			notes = append(notes, "personal data")
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", strings.ReplaceAll(f.Path, "/", "."), f.Kind, strings.Join(notes, ", "))
+		fmt.Fprintf(out, "%s\t%s\t%s\n", f.Path, f.Kind, strings.Join(rulesOf(f), "; "))
 	}
 	return out.Flush()
+}
+
+// rulesOf says what a publisher must keep and a reader should know of a field.
+func rulesOf(f events.Field) (rules []string) {
+	if f.Optional {
+		rules = append(rules, "optional")
+	}
+	if f.Rule != "" {
+		rules = append(rules, f.Rule.Words())
+	}
+	if len(f.Vocabulary) > 0 {
+		rules = append(rules, "one of "+strings.Join(f.Vocabulary, ", "))
+	}
+	if f.Personal {
+		rules = append(rules, "personal data")
+	}
+	if f.Deprecated.Deprecated() {
+		rules = append(rules, f.Deprecated.String())
+	}
+	if f.Doc != "" {
+		rules = append(rules, f.Doc)
+	}
+	return rules
 }

@@ -76,9 +76,7 @@ func fieldsOf(d *events.Definition) (all []field) {
 		if m.Personal {
 			f.Notes = append(f.Notes, notePersonal)
 		}
-		if m.Deprecated.Deprecated() {
-			f.Deprecated = fmt.Sprintf("deprecated since %s, goes after %s; use %s", m.Deprecated.Since, m.Deprecated.Sunset, m.Deprecated.Use)
-		}
+		f.Deprecated = m.Deprecated.String()
 		all = append(all, f)
 	})
 	return all

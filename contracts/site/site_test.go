@@ -33,7 +33,7 @@ func TestEveryEventHasItsPageWithEveryField(t *testing.T) {
 		require.NotEmpty(t, page, d.Contract.Type)
 		require.Contains(t, pages["index.html"], `href="events/`+d.Contract.Type+`.html"`)
 		for _, f := range d.Fields() {
-			require.Contains(t, page, `<tr id="`+strings.NewReplacer("/*/", "[].", "/", ".").Replace(f.Path)+`">`, d.Contract.Type)
+			require.Contains(t, page, `<tr id="`+strings.ReplaceAll(f.Path, ".*.", "[].")+`">`, d.Contract.Type)
 		}
 		for _, consumer := range d.Contract.Consumers {
 			require.Contains(t, page, consumer)
