@@ -157,12 +157,16 @@ func (s *Server) outboxPage(c *gin.Context, st *store.Store) (page outboxPage, e
 	if err != nil {
 		return page, store.Refuse(store.InvalidValue, "", "after must be a row of the outbox")
 	}
+	limit, err := strconv.Atoi(cmpOr(c.Query("limit"), strconv.Itoa(streamBatch)))
+	if err != nil || limit < 1 || limit > recordedPage {
+		return page, store.Refuse(store.InvalidValue, "", "limit must be between 1 and %d", recordedPage)
+	}
 	news, stop := newsOf(st)
 	defer stop()
 	patience := time.NewTimer(outboxWait)
 	defer patience.Stop()
 	for over := c.Query("wait") != "true"; ; {
-		if page.Rows, err = outboxAfter(c.Request.Context(), st, after, c.QueryArray("topic")); err != nil || len(page.Rows) > 0 || over {
+		if page.Rows, err = outboxAfter(c.Request.Context(), st, after, limit, c.QueryArray("topic")); err != nil || len(page.Rows) > 0 || over {
 			return page, err
 		}
 		select {
@@ -177,11 +181,11 @@ func (s *Server) outboxPage(c *gin.Context, st *store.Store) (page outboxPage, e
 	}
 }
 
-func outboxAfter(ctx context.Context, st *store.Store, after int64, topics []string) ([]outboxRow, error) {
+func outboxAfter(ctx context.Context, st *store.Store, after int64, limit int, topics []string) ([]outboxRow, error) {
 	found := []outboxRow{}
 	size := 0
 	err := st.View(ctx, func(ctx context.Context, r store.Reader) error {
-		rows, err := store.Recorded(ctx, r, after, streamBatch, topics...)
+		rows, err := store.Recorded(ctx, r, after, limit, topics...)
 		for _, row := range rows {
 			if size += len(row.Payload); size > outboxBytes && len(found) > 0 {
 				break

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -284,33 +283,6 @@ func acceptOf(ctx context.Context, owner *router.Service, batch []incoming, tria
 		err = nil
 	}
 	return index, err
-}
-
-// recorded pages through the committed events of one type.
-func (s *Server) recorded(c *gin.Context) {
-	definition, known := s.Catalogue.Lookup(c.Query("type"))
-	if !known {
-		problem(c, http.StatusUnprocessableEntity, string(events.UnknownType), "type must name a contract; see /api/v1/contracts")
-		return
-	}
-	after, err := strconv.ParseInt(cmpOr(c.Query("after"), "0"), 10, 64)
-	if err != nil {
-		problem(c, http.StatusUnprocessableEntity, store.InvalidValue, "after must be the next_after of the page before")
-		return
-	}
-	name, known := s.publisherOf(definition.Contract.Publisher)
-	if !known {
-		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+definition.Contract.Type+" does not run in this process, and http.peers does not say where it does")
-		return
-	}
-	s.view(c, name, func(ctx context.Context, r store.Reader) (any, error) {
-		rows, err := store.Recorded(ctx, r, after, maxLimit, definition.Contract.Topic())
-		items := make([]jsontext.Value, len(rows))
-		for i, row := range rows {
-			items[i], after = row.Payload, row.ID
-		}
-		return recordedBody{Items: items, NextAfter: strconv.FormatInt(after, 10)}, err
-	})
 }
 
 func cmpOr(text, fallback string) string {

@@ -1,13 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,11 +17,13 @@ import (
 const (
 	streamBatch     = 256
 	streamHeartbeat = 10 * time.Second
-	streamWrite     = 30 * time.Second // a reader that takes nothing for so long is cut off, and resumes
+	streamLook      = 200 * time.Millisecond // topics tell nobody of news
+	streamWrite     = 30 * time.Second       // a reader that takes nothing for so long is cut off, and resumes
 )
 
-// stream sends committed events as server-sent events until the client or the server goes. Outboxes of all services, those at
-// peers too, are merged: in order per service, so that the events of a key that one service publishes are in order.
+// stream sends events as server-sent events until the client or the server goes. Where the transport's topics keep them, they are
+// read: those of a topic and key in order, whoever published them. Else the outboxes of all services, those at peers too, are
+// merged: in order per service, so that the events of a key that one service publishes are in order.
 func (s *Server) stream(c *gin.Context) {
 	f, err := s.streamFilter(c)
 	if err != nil {
@@ -49,8 +48,12 @@ func (s *Server) stream(c *gin.Context) {
 	c.Status(http.StatusOK)
 	c.Writer.WriteHeaderNow()
 	c.Writer.Flush()
-	heartbeat := time.NewTicker(streamHeartbeat)
+	heartbeat, look := time.NewTicker(streamHeartbeat), time.NewTicker(streamLook)
 	defer heartbeat.Stop()
+	defer look.Stop()
+	if s.Topics == nil {
+		look.Stop()
+	}
 	for {
 		more, err := s.sendNew(c, f, feeds, at)
 		if err != nil {
@@ -65,6 +68,7 @@ func (s *Server) stream(c *gin.Context) {
 		case <-s.closed:
 			return
 		case <-news:
+		case <-look.C:
 		case <-heartbeat.C:
 			if err := write(c, ": \n\n"); err != nil {
 				return
@@ -76,7 +80,8 @@ func (s *Server) stream(c *gin.Context) {
 // filter is what a reader wants to see.
 type filter struct {
 	topics      map[string][]string // by service; empty: all of its topics
-	services    []string            // that run here
+	heard       []string            // topics, of a transport whose topics are read
+	services    []string            // that run here, whose outboxes are read
 	peers       []*peer             // of those that do not
 	correlation string
 }
@@ -92,9 +97,19 @@ func (s *Server) streamFilter(c *gin.Context) (filter, error) {
 		if !known {
 			return f, &events.Invalid{Problems: []events.Problem{{Code: events.UnknownType, Detail: "no contract is named " + eventType}}}
 		}
-		if name, known := s.publisherOf(d.Contract.Publisher); known {
+		if s.Topics != nil {
+			f.heard = append(f.heard, d.Contract.Topic())
+		} else if name, known := s.publisherOf(d.Contract.Publisher); known {
 			f.topics[name] = append(f.topics[name], d.Contract.Topic())
 		}
+	}
+	if s.Topics != nil {
+		if len(types) == 0 {
+			for _, d := range s.Catalogue.All() {
+				f.heard = append(f.heard, d.Contract.Topic())
+			}
+		}
+		return f, nil
 	}
 	for _, name := range s.names() {
 		if len(types) == 0 || len(f.topics[name]) > 0 {
@@ -126,6 +141,9 @@ func (s *Server) streamStart(c *gin.Context, f filter) (map[string]int64, error)
 	default:
 		return nil, store.Refuse(store.InvalidValue, "", "from must be BEGINNING or NOW")
 	}
+	if s.Topics != nil {
+		return s.Topics.Ends(c.Request.Context(), f.heard)
+	}
 	for _, name := range s.names() {
 		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) (err error) {
 			at[name], err = store.LastRow(ctx, r)
@@ -145,42 +163,21 @@ func (s *Server) streamStart(c *gin.Context, f filter) (map[string]int64, error)
 	return at, nil
 }
 
-type streamed struct {
-	service string
-	row     store.Row
-}
-
 // sendNew sends what came since the positions and moves them; more says that a batch was full.
 func (s *Server) sendNew(c *gin.Context, f filter, feeds []*feed, at map[string]int64) (more bool, err error) {
 	var found []streamed
 	var out strings.Builder
-	for _, feed := range feeds {
-		rows, note := feed.take()
-		for _, row := range rows {
-			found = append(found, streamed{feed.peer.Service, store.Row{ID: row.ID, OccurredAt: row.OccurredAt, CorrelationID: row.CorrelationID, Payload: []byte(row.Payload)}})
-		}
-		if note != "" {
-			fmt.Fprintf(&out, ": %s\n\n", compact([]byte(note)))
-		}
+	if s.Topics != nil {
+		found, more, err = s.eventsOf(c.Request.Context(), f.heard, at, streamBatch)
+	} else {
+		found, more, err = s.fromStores(c, f, feeds, at, &out)
 	}
-	for _, name := range f.services {
-		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) error {
-			rows, err := store.Recorded(ctx, r, at[name], streamBatch, f.topics[name]...)
-			more = more || len(rows) == streamBatch
-			for _, row := range rows {
-				found = append(found, streamed{name, row})
-			}
-			return err
-		})
-		if err != nil {
-			return false, err
-		}
+	if err != nil {
+		return false, err
 	}
-	slices.SortStableFunc(found, func(a, b streamed) int { return a.row.OccurredAt.Compare(b.row.OccurredAt) })
-	inOrder(found)
 	for _, one := range found {
-		at[one.service] = one.row.ID
-		if f.correlation == "" || f.correlation == one.row.CorrelationID {
+		at[one.source] = one.row.ID
+		if one.row.Payload != nil && (f.correlation == "" || f.correlation == one.row.CorrelationID) {
 			fmt.Fprintf(&out, "id: %s\ndata: %s\n\n", position(at), compact(one.row.Payload))
 		}
 	}
@@ -190,28 +187,32 @@ func (s *Server) sendNew(c *gin.Context, f filter, feeds []*feed, at map[string]
 	return more, write(c, out.String())
 }
 
-// inOrder keeps each service's rows in commit order where their timestamps are not.
-func inOrder(found []streamed) {
-	byService := map[string][]store.Row{}
-	for _, one := range found {
-		byService[one.service] = append(byService[one.service], one.row)
+// fromStores reads what came to the outboxes; notes of what is missing go to out.
+func (s *Server) fromStores(c *gin.Context, f filter, feeds []*feed, at map[string]int64, out *strings.Builder) (found []streamed, more bool, err error) {
+	for _, feed := range feeds {
+		rows, note := feed.take()
+		for _, row := range rows {
+			found = append(found, streamed{feed.peer.Service, row.OccurredAt, store.Row{ID: row.ID, OccurredAt: row.OccurredAt, CorrelationID: row.CorrelationID, Payload: []byte(row.Payload)}})
+		}
+		if note != "" {
+			fmt.Fprintf(out, ": %s\n\n", compact([]byte(note)))
+		}
 	}
-	for _, rows := range byService {
-		slices.SortFunc(rows, func(a, b store.Row) int { return cmp.Compare(a.ID, b.ID) })
+	for _, name := range f.services {
+		err := s.services[name].Store().View(c.Request.Context(), func(ctx context.Context, r store.Reader) error {
+			rows, err := store.Recorded(ctx, r, at[name], streamBatch, f.topics[name]...)
+			more = more || len(rows) == streamBatch
+			for _, row := range rows {
+				found = append(found, streamed{name, row.OccurredAt, row})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
 	}
-	for i, one := range found {
-		found[i].row = byService[one.service][0]
-		byService[one.service] = byService[one.service][1:]
-	}
-}
-
-func position(at map[string]int64) string {
-	parts := make([]string, 0, len(at))
-	for name, id := range at {
-		parts = append(parts, name+":"+strconv.FormatInt(id, 10))
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, ".")
+	inTime(found)
+	return found, more, nil
 }
 
 // compact puts an event on one line, as data of a server-sent event must be.

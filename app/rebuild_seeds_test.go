@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -49,11 +50,11 @@ func (h history) Count(_ context.Context, topics []string) (int64, error) {
 }
 
 // Read implements router.Recorder.
-func (h history) Read(_ context.Context, topics []string, after string) ([]router.Recorded, string, error) {
+func (h history) Read(_ context.Context, topics []string, after string) ([]router.Recorded, string, bool, error) {
 	if after != "" {
-		return nil, after, nil
+		return nil, after, false, nil
 	}
-	return h.of(topics), "end", nil
+	return h.of(topics), "end", false, nil
 }
 
 // disordered gives a key's events in an order in which they may arrive: in order per topic, and 30 % of them again.
@@ -81,32 +82,41 @@ func disordered(random *rand.Rand, recorded []router.Recorded) (all []router.Rec
 }
 
 // TestRebuiltIsLiveRowByRow receives the same events in 20 orders with 30 % duplicates, in databases of their own, and
-// rebuilds each: every row must be the platform's. TEST_ORDERS says how many orders there were.
+// rebuilds each: every row must be the platform's. TEST_ORDERS says how many orders there were, TEST_SEEDS how many orders of
+// arrival, TEST_SEED which is the first.
 func TestRebuiltIsLiveRowByRow(t *testing.T) {
-	orders, seeds := 60, 20
-	if n, err := strconv.Atoi(os.Getenv("TEST_ORDERS")); err == nil {
-		orders = n
-	}
+	orders, seeds, first := setting("TEST_ORDERS", 60), setting("TEST_SEEDS", 20), setting("TEST_SEED", 0)
 	a := start(t, t.TempDir(), nil)
 	defer stop(t, a)
 	crowd(t, a, orders, 11)
 	past := recordedBy(t, a)
+	live := map[string][]string{}
 	for _, s := range rebuildable(a) {
-		tables := s.Consumer().Rebuild.Tables
-		live := rowsOf(t, s.Store(), tables)
-		require.NotEmpty(t, live)
-		for seed := range seeds {
+		live[s.Name()] = rowsOf(t, s.Store(), s.Consumer().Rebuild.Tables)
+		require.NotEmpty(t, live[s.Name()])
+	}
+	for seed := first; seed < first+seeds; seed++ {
+		for _, s := range rebuildable(a) {
+			began, want, tables := time.Now(), live[s.Name()], s.Consumer().Rebuild.Tables
+			what := fmt.Sprintf("seed %d: %s", seed, s.Name())
 			st := received(t, s.Consumer(), past, uint64(seed))
-			what := fmt.Sprintf("%s, seed %d", s.Name(), seed)
-			requireSame(t, live, rowsOf(t, st.Store(), tables), what)
+			requireSame(t, want, rowsOf(t, st.Store(), tables), what)
 			standing, err := st.RunRebuild(t.Context(), past, false)
 			require.NoError(t, err)
 			require.Equal(t, router.RebuildDone, standing.State, standing.Detail)
-			requireSame(t, live, rowsOf(t, st.Store(), tables), what+", rebuilt")
+			requireSame(t, want, rowsOf(t, st.Store(), tables), what+", rebuilt")
 			require.NoError(t, st.Store().Close())
+			t.Logf("%s: %d events, %d rows alike, received and rebuilt, in %v", what, standing.Done, len(want), time.Since(began).Round(time.Millisecond))
 		}
-		t.Logf("%s: %d events in %d orders of arrival, %d rows each, rebuilt alike", s.Name(), len(past.of(s.Topics())), seeds, len(live))
 	}
+}
+
+// setting is a number that the environment may set.
+func setting(name string, usual int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return usual
 }
 
 // received is a consumer on a new database that has received a history in some disorder.

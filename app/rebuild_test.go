@@ -34,32 +34,39 @@ func rowsOf(t testing.TB, st *store.Store, tables []string) (lines []string) {
 	t.Helper()
 	require.NoError(t, st.View(t.Context(), func(ctx context.Context, r store.Reader) error {
 		for _, table := range tables {
-			rows, err := r.Query(ctx, "SELECT * FROM "+table)
+			found, err := linesOf(ctx, r, table)
 			if err != nil {
 				return err
 			}
-			columns, err := rows.Columns()
-			if err != nil {
-				return err
-			}
-			values, into := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				into[i] = &values[i]
-			}
-			for rows.Next() {
-				if err := rows.Scan(into...); err != nil {
-					return err
-				}
-				lines = append(lines, fmt.Sprint(table, " ", columns, " ", values))
-			}
-			if err := rows.Close(); err != nil {
-				return err
-			}
+			lines = append(lines, found...)
 		}
 		return nil
 	}))
 	slices.Sort(lines)
 	return lines
+}
+
+func linesOf(ctx context.Context, r store.Reader, table string) (lines []string, err error) {
+	rows, err := r.Query(ctx, "SELECT * FROM "+table)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // read to the end below
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	values, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		lines = append(lines, fmt.Sprint(table, " ", columns, " ", values))
+	}
+	return lines, rows.Err()
 }
 
 // requireSame compares two projections, and shows the first rows that differ.

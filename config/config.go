@@ -106,7 +106,7 @@ type Store struct {
 	SQLite          SQLite        `yaml:"sqlite"`
 	Postgres        Postgres      `yaml:"postgres"`
 	InboxRetention  time.Duration `yaml:"inbox_retention" doc:"how long handled events are remembered, so that their duplicates are recognised"`
-	OutboxRetention time.Duration `yaml:"outbox_retention" zero:"contract" doc:"how long published events stay recorded; contract (zero): as long as each event's contract says"`
+	OutboxRetention time.Duration `yaml:"outbox_retention" zero:"contract" doc:"how long published events stay in the outbox, which keeps recorded events where the transport's topics do not; contract (zero): as long as each event's contract says"`
 	PruneInterval   time.Duration `yaml:"prune_interval" doc:"pause between two rounds of pruning"`
 }
 

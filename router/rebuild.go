@@ -38,8 +38,9 @@ func (r Rebuild) refusal() string {
 type Recorder interface {
 	// Count is how many there are of the topics.
 	Count(ctx context.Context, topics []string) (int64, error)
-	// Read gives a page after a position ("" at the beginning); a page without events is the end for now.
-	Read(ctx context.Context, topics []string, after string) (page []Recorded, next string, err error)
+	// Read gives a page after a position ("" at the beginning). What was recorded before the call is in it, unless more says
+	// that there is more.
+	Read(ctx context.Context, topics []string, after string) (page []Recorded, next string, more bool, err error)
 }
 
 // Recorded is an event as its publisher recorded it.
@@ -300,15 +301,14 @@ func (r *rebuild) run(ctx context.Context) error {
 	return nil
 }
 
-// fill handles recorded events until there are no more for now.
+// fill handles what is recorded by now.
 func (r *rebuild) fill(ctx context.Context) error {
-	for {
-		page, next, err := r.from.Read(ctx, r.Topics(), r.at)
-		if err != nil {
+	for more := true; more; {
+		var page []Recorded
+		var next string
+		var err error
+		if page, next, more, err = r.from.Read(ctx, r.Topics(), r.at); err != nil {
 			return fmt.Errorf("reading recorded events: %w", err)
-		}
-		if len(page) == 0 {
-			return nil
 		}
 		if err := r.handlePage(ctx, page); err != nil {
 			return err
@@ -322,6 +322,7 @@ func (r *rebuild) fill(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }
 
 // handlePage handles the keys of a page side by side, each in order.

@@ -94,7 +94,7 @@ func (r *rebuild) missing(ctx context.Context, id uuid.UUID) error {
 				return fails(p)
 			}
 		}
-		return fmt.Errorf("event %s was handled, but its publisher has not recorded it: it was published directly to the transport, and would be lost", id)
+		return fmt.Errorf("event %s was handled, but is not among the recorded events (it was published directly to a transport that keeps none), and would be lost", id)
 	})
 }
 
@@ -158,7 +158,7 @@ func (r *rebuild) verifyComplete(ctx context.Context, live store.Reader) error {
 			return err
 		}
 		if lost := had - int64(len(r.discarded)) - has; lost > 0 && !r.acceptLoss {
-			return fmt.Errorf("%d of the %d events that %s has handled are no longer recorded (their retention is over, or they were published directly to the transport), and what they left would be lost: nothing was replaced. --accept-loss replaces it all the same", lost, had, r.Name())
+			return fmt.Errorf("%d of the %d events that %s has handled are no longer recorded (their retention is over, or they were published directly to a transport that keeps none), and what they left would be lost: nothing was replaced. --accept-loss replaces it all the same", lost, had, r.Name())
 		}
 		return nil
 	})

@@ -163,12 +163,17 @@ func idPart(c byte) bool {
 
 const erasureLock = "erasure/"
 
+// Erased tells whether the data of the event's person was erased after it was written.
+func Erased(ctx context.Context, r Reader, e *events.Decoded) (bool, error) {
+	return erased(ctx, r, e.Subject(), e.Envelope.Timestamp)
+}
+
 // erased tells whether the data of the event's person was erased after it was written.
-func (t *Tx) erased(ctx context.Context, subject string, at time.Time) (bool, error) {
+func erased(ctx context.Context, r Reader, subject string, at time.Time) (bool, error) {
 	if subject == "" {
 		return false, nil
 	}
-	return exists(ctx, t, "SELECT 1 FROM erased WHERE subject = $1 AND at >= $2", subject, micros(at))
+	return exists(ctx, r, "SELECT 1 FROM erased WHERE subject = $1 AND at >= $2", subject, micros(at))
 }
 
 // keepable is what may be stored of an event: one that comes late, about a person whose data was erased, is redacted first.
@@ -187,7 +192,7 @@ func (t *Tx) keepable(ctx context.Context, eventType string, payload []byte) ([]
 	if err := t.Lock(ctx, erasureLock+d.Subject()); err != nil {
 		return nil, err
 	}
-	if erased, err := t.erased(ctx, d.Subject(), d.Envelope.Timestamp); err != nil || !erased {
+	if erased, err := erased(ctx, t, d.Subject(), d.Envelope.Timestamp); err != nil || !erased {
 		return payload, err
 	}
 	return d.Redacted()

@@ -70,7 +70,7 @@ func (t *Tx) Arrive(ctx context.Context, a Arrival) (prior State, fresh bool, er
 		return 0, false, fmt.Errorf("reading the inbox: %w", err)
 	}
 	if string(digest) != string(a.Digest[:]) {
-		if erased, err := t.erased(ctx, a.Subject, a.At); err != nil || !erased {
+		if erased, err := erased(ctx, t, a.Subject, a.At); err != nil || !erased {
 			return prior, false, cmp.Or(err, ErrConflict)
 		}
 	}

@@ -103,7 +103,7 @@ func (t *Tx) accept(ctx context.Context, e *events.Decoded, complete func(row *e
 	}
 	if stored != nil {
 		if string(stored) != string(digest[:]) {
-			if erased, err := t.erased(ctx, e.Subject(), e.Envelope.Timestamp); err != nil || !erased {
+			if erased, err := erased(ctx, t, e.Subject(), e.Envelope.Timestamp); err != nil || !erased {
 				return false, cmp.Or(err, ErrConflict)
 			}
 		}

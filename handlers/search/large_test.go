@@ -61,7 +61,7 @@ func (c catalogue) product(i int) events.ProductCreated {
 func (c catalogue) Count(context.Context, []string) (int64, error) { return int64(c.products), nil }
 
 // Read implements router.Recorder.
-func (c catalogue) Read(_ context.Context, _ []string, after string) (page []router.Recorded, next string, err error) {
+func (c catalogue) Read(_ context.Context, _ []string, after string) (page []router.Recorded, next string, more bool, err error) {
 	from, _ := strconv.Atoi(after)
 	for i := from; i < min(from+1000, c.products); i++ {
 		p, id := c.product(i), uuid.Must(uuid.NewV7())
@@ -69,11 +69,11 @@ func (c catalogue) Read(_ context.Context, _ []string, after string) (page []rou
 			EventID: id, CorrelationID: id.String(), Timestamp: time.Unix(1_700_000_000, 0).UTC(), SourceService: events.CatalogService, EventVersion: "1.0", EventType: "product.created",
 		}, p)
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 		page = append(page, router.Recorded{EventID: id, Topic: p.Contract().Topic(), Key: p.ProductID, Sequence: 1, Payload: raw})
 	}
-	return page, strconv.Itoa(from + len(page)), nil
+	return page, strconv.Itoa(from + len(page)), from+len(page) < c.products, nil
 }
 
 // queries are what people look for: one to three words, some cut short, some misspelt, some with a filter.

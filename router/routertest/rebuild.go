@@ -114,7 +114,7 @@ func (r recorder) Count(_ context.Context, topics []string) (int64, error) {
 }
 
 // Read implements router.Recorder.
-func (r recorder) Read(_ context.Context, topics []string, after string) ([]router.Recorded, string, error) {
+func (r recorder) Read(_ context.Context, topics []string, after string) ([]router.Recorded, string, bool, error) {
 	all := r.all(topics)
 	if r.k.afterRead != nil {
 		r.k.afterRead()
@@ -122,8 +122,8 @@ func (r recorder) Read(_ context.Context, topics []string, after string) ([]rout
 	from := 0
 	if after != "" {
 		if _, err := fmt.Sscan(after, &from); err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
 	}
-	return all[min(from, len(all)):], strconv.Itoa(len(all)), nil
+	return all[min(from, len(all)):], strconv.Itoa(len(all)), from < len(all), nil
 }

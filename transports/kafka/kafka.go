@@ -31,6 +31,7 @@ var (
 // Transport is the connection of one process to a cluster.
 type Transport struct {
 	log       *slog.Logger
+	options   []kgo.Opt   // of every client
 	client    *kgo.Client // publishes and administers
 	admin     *kadm.Client
 	consumers map[string]*consumer
@@ -48,7 +49,7 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport.kafka: %w", err)
 	}
-	t := &Transport{log: o.Logger, client: client, admin: kadm.NewClient(client), consumers: map[string]*consumer{}}
+	t := &Transport{log: o.Logger, options: common, client: client, admin: kadm.NewClient(client), consumers: map[string]*consumer{}}
 	if err := t.reach(ctx, o); err != nil {
 		client.Close()
 		return nil, err

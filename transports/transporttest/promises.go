@@ -33,6 +33,7 @@ func RunViscount(t *testing.T, s Setup) {
 		{name: "a restarted consumer continues", run: restartContinues, several: true},
 		{name: "two instances of a consumer share the work", run: instancesShare, several: true},
 		{name: "a new consumer begins at the first message", run: newConsumer, several: true},
+		{name: "topics are read again, page by page", run: readAgain, several: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.several && !s.Driver.Capabilities.BetweenProcesses {
