@@ -96,7 +96,7 @@ func (s *Service) runJob(ctx context.Context, row store.JobRow) {
 	ctx = store.WithOrigin(store.WithTrace(ctx, row.TraceParent, row.TraceState), row.Origin)
 	ctx, span := s.tracer.Start(ctx, "job "+row.Kind)
 	defer span.End()
-	err := s.attemptJob(ctx, row)
+	err := s.attemptCarefully(ctx, &row)
 	if err == nil {
 		return
 	}
@@ -111,7 +111,30 @@ func (s *Service) runJob(ctx context.Context, row store.JobRow) {
 	}
 }
 
-func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) {
+// attemptCarefully makes one attempt: alone if processes end again and again, and one of them had the job in hand (design.md,
+// guarantee 8). After a single crash all go on side by side, since a provider may be slow.
+func (s *Service) attemptCarefully(ctx context.Context, row *store.JobRow) error {
+	if !row.Left || s.store.Crashes() < 2 {
+		return s.attemptJob(ctx, *row, "")
+	}
+	subject := jobSubject(*row)
+	err := s.runAlone(ctx, subject, func() error {
+		if err := s.store.Renew(ctx, *row, s.jobLease()); err != nil { // others were alone before
+			return err
+		}
+		return s.attemptJob(ctx, *row, subject)
+	})
+	var crashed *crashedError
+	if errors.As(err, &crashed) {
+		row.Attempts += crashed.times - 1 // the last one is counted as any other
+	}
+	return err
+}
+
+// jobSubject is how a job is called among the suspects.
+func jobSubject(row store.JobRow) string { return "job/" + row.Kind + "/" + row.Name }
+
+func (s *Service) attemptJob(ctx context.Context, row store.JobRow, suspect string) (err error) {
 	job, known := s.jobs[row.Kind]
 	if !known {
 		return unknownJob(row.Kind, s.Name())
@@ -127,6 +150,11 @@ func (s *Service) attemptJob(ctx context.Context, row store.JobRow) (err error) 
 	return s.store.DoKey(ctx, row.Key, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.FinishJob(ctx, row); err != nil {
 			return err
+		}
+		if suspect != "" {
+			if err := tx.Acquit(ctx, suspect); err != nil {
+				return err
+			}
 		}
 		return job.inside(ctx, tx, row.Payload, result)
 	})
@@ -172,12 +200,17 @@ const outsideGrace = time.Second
 // failJob plans the next attempt, or buries the job when its retries are spent. What is no fault of the job is not counted.
 func (s *Service) failJob(ctx context.Context, tx *store.Tx, row store.JobRow, cause error) error {
 	v := judge(cause)
-	if store.Uncounted(cause) {
+	if comesAgain(cause) {
 		return tx.RetryJob(ctx, row, tx.Now().Add(time.Second), v.code, v.detail)
 	}
 	row.Attempts++
 	delay, again := s.nextJobAttempt(row.Attempts, cause)
 	if v.final || !again {
+		if v.code == CodeCrashLoop {
+			if err := tx.Acquit(ctx, jobSubject(row)); err != nil {
+				return err
+			}
+		}
 		s.log.ErrorContext(ctx, "job failed for good", "job", row.Kind, "key", row.Key, "code", v.code, "detail", v.detail, "attempts", row.Attempts)
 		return tx.BuryJob(ctx, row, v.code, v.detail, fingerprint(s.Name(), row.Kind, v.code, v.detail))
 	}

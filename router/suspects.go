@@ -18,7 +18,7 @@ import (
 // not among them and guilty will be after the next.
 const suspectsFirst = 64
 
-// crashLimit is how many processes in a row may end while an event runs alone before it becomes a dead letter.
+// crashLimit is how many processes in a row may end while an event or a job runs alone before it becomes a dead letter.
 const crashLimit = 5
 
 // suspicion makes a service careful after an unclean stop (design.md, guarantee 8): what may have brought the process down
@@ -52,7 +52,7 @@ func (u *suspicion) spend() {
 	u.left--
 }
 
-// crashedError says that an event ended the process whenever it ran.
+// crashedError says that an event or a job ended the process whenever it ran.
 type crashedError struct{ times int }
 
 func (e *crashedError) Error() string {
@@ -82,6 +82,7 @@ func (s *Service) carefully(msg *message.Message, next message.HandlerFunc) ([]*
 		out, err = next(msg)
 		return err
 	})
+	s.suspicion.spend()
 	var crashed *crashedError
 	if errors.As(err, &crashed) {
 		d.attempts += crashed.times - 1 // the last one is counted as any other
@@ -124,7 +125,6 @@ func (s *Service) runAlone(ctx context.Context, subject string, run func() error
 	if err != nil {
 		return err
 	}
-	s.suspicion.spend()
 	if crashes >= crashLimit {
 		return &crashedError{times: crashes}
 	}

@@ -117,3 +117,48 @@ func TestAnEventThatEndsEveryProcessIsADeadLetter(t *testing.T) {
 	}
 	require.Equal(t, 4, calls)
 }
+
+// leftJob stores a job that a process had in hand when it ended, the second one to end lately.
+func leftJob(ctx context.Context, tx *store.Tx, crashes int) error {
+	if err := tx.Enqueue(ctx, store.Job{Kind: "ask", Name: "n", Key: "k", Payload: 1}); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE jobs SET lease = $1, due = $2", []byte("dead"), time.Now().Add(time.Hour).UnixMicro()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO runs (id, began_at) VALUES ('before', 1)"); err != nil || crashes < 0 {
+		return err
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO suspects (subject, crashes, run, at) VALUES ('job/ask/n', $1, 'dead', 1)", crashes)
+	return err
+}
+
+func TestAJobThatEndsEveryProcessIsADeadLetter(t *testing.T) {
+	calls := 0
+	for crashes := -1; crashes < 7; crashes++ {
+		var st *store.Store
+		s, opened := afterACrash(t, func(ctx context.Context, tx *store.Tx) error { return leftJob(ctx, tx, crashes) },
+			router.Call("ask", func(context.Context, int) (int, error) {
+				calls++
+				require.Equal(t, 1, suspectsOf(t, st), "its attempt is stored first")
+				return 0, nil
+			}, func(context.Context, *store.Tx, int, int) error { return nil }))
+		st = opened
+		ran, err := s.RunDueJobs(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, ran)
+		require.Zero(t, suspectsOf(t, st))
+		var letters []store.DeadLetter
+		require.NoError(t, st.View(t.Context(), func(ctx context.Context, r store.Reader) (err error) {
+			letters, err = store.LatestLetters(ctx, r, store.LetterFilter{}, nil, 10)
+			return err
+		}))
+		if crashes < 4 { // this is the fifth process with it in hand
+			require.Empty(t, letters)
+			continue
+		}
+		require.Len(t, letters, 1)
+		require.Equal(t, []any{router.CodeCrashLoop, "ask", crashes + 1}, []any{letters[0].Code, letters[0].Type, letters[0].Attempts})
+	}
+	require.Equal(t, 5, calls)
+}

@@ -67,6 +67,7 @@ type JobRow struct {
 	TraceParent string
 	TraceState  string
 	Payload     []byte
+	Left        bool // whoever ran it last never said how it ended
 	lease       []byte
 }
 
@@ -90,19 +91,26 @@ func (s *Store) Lease(ctx context.Context, limit int, hold time.Duration) (jobs 
 	return jobs, err
 }
 
+// Renew lets a job's lease begin anew that was taken some time ago; ErrLeaseLost if it has run out and another has the job.
+func (s *Store) Renew(ctx context.Context, j JobRow, hold time.Duration) error {
+	return s.Do(ctx, func(ctx context.Context, tx *Tx) error {
+		return tx.leased(ctx, "UPDATE jobs SET due = $3 WHERE id = $1 AND lease = $2", j.ID, j.lease, micros(tx.now.Add(hold)))
+	})
+}
+
 // freeLeases makes the jobs due that a process ran when it died. Only the sole owner of a database may say so.
 func (s *Store) freeLeases(ctx context.Context) error {
 	return s.Do(ctx, func(ctx context.Context, tx *Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE jobs SET due = $1, lease = NULL WHERE lease IS NOT NULL AND state = $2", micros(tx.now), jobReady)
+		_, err := tx.Exec(ctx, "UPDATE jobs SET due = $1 WHERE lease IS NOT NULL AND state = $2", micros(tx.now), jobReady) // the lease tells that it was left
 		return err
 	})
 }
 
-const jobColumns = "id, kind, name, key, due, attempts, correlation, causation, traceparent, tracestate, payload"
+const jobColumns = "id, kind, name, key, due, attempts, correlation, causation, traceparent, tracestate, payload, lease IS NOT NULL"
 
 func scanJob(s Scanner) (j JobRow, err error) {
 	var due int64
-	err = s.Scan(&j.ID, &j.Kind, &j.Name, &j.Key, &due, &j.Attempts, &j.Origin.CorrelationID, &j.Origin.CausationID, &j.TraceParent, &j.TraceState, &j.Payload)
+	err = s.Scan(&j.ID, &j.Kind, &j.Name, &j.Key, &due, &j.Attempts, &j.Origin.CorrelationID, &j.Origin.CausationID, &j.TraceParent, &j.TraceState, &j.Payload, &j.Left)
 	j.Due = Time(due)
 	return j, err
 }
