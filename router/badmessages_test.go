@@ -76,6 +76,31 @@ func TestEveryBadMessageIsADeadLetterThatHoldsNothing(t *testing.T) {
 	require.Equal(t, len(list), rows)
 }
 
+// TestABadMessageThatComesAgainIsOneDeadLetter: a transport may deliver twice what it was not seen to acknowledge.
+func TestABadMessageThatComesAgainIsOneDeadLetter(t *testing.T) {
+	handled := 0
+	s, _, _ := heard(t, &handled)
+	deliver := func(raw, partition, offset string) (rows int) {
+		msg := message.NewMessage(uuid.NewString(), []byte(raw))
+		msg.Metadata.Set(router.MetaPartition, partition)
+		msg.Metadata.Set(router.MetaOffset, offset)
+		require.NoError(t, s.Deliver(t.Context(), created("").Contract().Topic(), msg))
+		require.NoError(t, s.Store().View(t.Context(), func(ctx context.Context, r store.Reader) error {
+			return r.QueryRow(ctx, "SELECT COUNT(*) FROM parked").Scan(&rows)
+		}))
+		return rows
+	}
+	named := `{"event_type":"order.created","event_id":"` + uuid.NewString() + `"}`
+	for n, raw := range []string{"{", named} {
+		require.Equal(t, 3*n+1, deliver(raw, "3", "1"), raw)
+		require.Equal(t, 3*n+1, deliver(raw, "3", "1"), "%s again", raw)
+		require.Equal(t, 3*n+2, deliver(raw, "3", "2"), "%s from another place", raw)
+		require.Equal(t, 3*n+3, deliver(raw+" ", "3", "2"), "%s with other bytes", raw)
+		require.Equal(t, 3*n+3, deliver(raw, "3", "1"), "%s once more", raw)
+	}
+	require.Zero(t, handled)
+}
+
 func TestAClockThatIsFarOffIsAcceptedAndCounted(t *testing.T) {
 	handled := 0
 	s, _, registry := heard(t, &handled)

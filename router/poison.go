@@ -117,6 +117,12 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 		p.State, d.outcome, p.Due = store.Retrying, outcomeRetrying, &due
 	}
 	p.Held = !v.refused && s.policy == Hold
+	if p.Refused {
+		if known, err := store.RefusedBefore(ctx, tx, p); err != nil || known {
+			d.outcome = outcomeDuplicate
+			return err
+		}
+	}
 	if v.refused {
 		tx.Count("invalid", 1)
 		tx.OnCommit(func() { s.wakeKey(p.Key) }) // a parked one may have held it

@@ -72,6 +72,23 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 	return nil
 }
 
+// redelivered is how many of the latest rows are looked at for a message that names no event: what comes again comes soon.
+const redelivered = 1000
+
+// RefusedBefore tells whether the same message, from the same place of its transport, was turned away before and is a dead
+// letter for it.
+func RefusedBefore(ctx context.Context, r Reader, p Parked) (bool, error) {
+	query := "SELECT 1 FROM parked WHERE refused = 1 AND state = $1 AND topic = $2 AND code = $3 AND source_partition = $4 AND source_offset = $5 AND payload = $6"
+	args := []any{Dead, p.Topic, p.Code, p.Partition, p.Offset, p.Payload, int64(redelivered)}
+	if p.EventID == uuid.Nil {
+		query += " AND event_id IS NULL AND id > (SELECT MAX(id) FROM parked) - $7"
+	} else {
+		query, args[6] = query+" AND event_id = $7", idBytes(p.EventID)
+	}
+	_, found, err := One(ctx, r, scanInt, query+" LIMIT 1", args...)
+	return found, err
+}
+
 // noteParked lets later members of this group look for parked events of the key. A rollback leaves the count too high, never
 // too low.
 func (t *Tx) noteParked(key string) {
