@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,7 +98,7 @@ type inBulk struct {
 }
 
 func (w inBulk) takeSequences(wanted map[string]int64) (map[string]int64, error) {
-	if _, err := w.conn.exec("SELECT pg_advisory_xact_lock($1)", w.outbox); err != nil {
+	if err := w.conn.ahead("SELECT pg_advisory_xact_lock($1)", w.outbox); err != nil {
 		return nil, err
 	}
 	last := make(map[string]int64, len(wanted))
@@ -112,7 +111,7 @@ func (w inBulk) takeSequences(wanted map[string]int64) (map[string]int64, error)
 		numbers[i] = wanted[key]
 	}
 	return last, w.conn.each(`INSERT INTO sequences (key, last) SELECT * FROM unnest($1::text[], $2::bigint[])
-		ON CONFLICT (key) DO UPDATE SET last = sequences.last + excluded.last RETURNING key, last`, func(rows *sql.Rows) error {
+		ON CONFLICT (key) DO UPDATE SET last = sequences.last + excluded.last RETURNING key, last`, func(rows Scanner) error {
 		var key string
 		var n int64
 		err := rows.Scan(&key, &n)
@@ -136,7 +135,7 @@ func (w inBulk) insert(rows []*emission) error {
 	i := 0
 	return w.conn.each(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest)
 		SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
-		RETURNING id`, func(r *sql.Rows) error {
+		RETURNING id`, func(r Scanner) error {
 		err := r.Scan(&rows[i].ID)
 		i++
 		return err
@@ -147,7 +146,7 @@ func (w inBulk) markDone(ids []int64, at int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := w.conn.exec("UPDATE outbox SET done_at = $1 WHERE id = ANY($2)", at, ids); err != nil {
+	if err := w.conn.ahead("UPDATE outbox SET done_at = $1 WHERE id = ANY($2)", at, ids); err != nil {
 		return fmt.Errorf("marking published rows: %w", err)
 	}
 	return nil
@@ -159,7 +158,6 @@ func (w inBulk) count(sums map[string]int64) error {
 	for i, name := range names {
 		values[i] = sums[name]
 	}
-	_, err := w.conn.exec(`INSERT INTO counters (name, value) SELECT * FROM unnest($1::text[], $2::bigint[])
+	return w.conn.ahead(`INSERT INTO counters (name, value) SELECT * FROM unnest($1::text[], $2::bigint[])
 		ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value`, names, values)
-	return err
 }

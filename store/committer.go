@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -268,10 +267,10 @@ func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error
 	if len(keys) == 0 {
 		return parked, nil
 	}
-	if _, err := c.conn.exec(lockAll, c.store.keyLocks(keys)); err != nil {
+	if err := c.conn.ahead(lockAll, c.store.keyLocks(keys)); err != nil {
 		return nil, err
 	}
-	return parked, c.conn.each("SELECT DISTINCT key FROM parked WHERE refused = 0 AND key = ANY($1)", func(rows *sql.Rows) error {
+	return parked, c.conn.each("SELECT DISTINCT key FROM parked WHERE refused = 0 AND key = ANY($1)", func(rows Scanner) error {
 		var key string
 		err := rows.Scan(&key)
 		parked[key] = true
@@ -286,7 +285,7 @@ func (c *committer) runMember(m *member, parked map[string]bool, alone bool) err
 	if m.result != nil {
 		return nil
 	}
-	if _, err := c.conn.exec("SAVEPOINT member"); err != nil {
+	if err := c.conn.ahead("SAVEPOINT member"); err != nil {
 		return err
 	}
 	m.tx = &Tx{store: c.store, conn: c.conn, ctx: m.ctx, origin: m.origin, now: c.store.now(), key: m.key, parked: parked, alone: alone}
@@ -303,8 +302,7 @@ func (c *committer) runMember(m *member, parked map[string]bool, alone bool) err
 			return err
 		}
 	}
-	_, err := c.conn.exec("RELEASE SAVEPOINT member")
-	return err
+	return c.conn.ahead("RELEASE SAVEPOINT member")
 }
 
 // call runs the member's function on the worker and waits for it or for its deadline. A function that outlives its deadline

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 )
 
@@ -36,7 +35,7 @@ func (c *committer) compact() error {
 		return c.store.failure("compact", err)
 	}
 	busy := 0
-	err := c.conn.each("PRAGMA wal_checkpoint(TRUNCATE)", func(rows *sql.Rows) error {
+	err := c.conn.each("PRAGMA wal_checkpoint(TRUNCATE)", func(rows Scanner) error {
 		var log, checkpointed int
 		return rows.Scan(&busy, &log, &checkpointed)
 	})

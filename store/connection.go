@@ -11,15 +11,16 @@ import (
 // connection is a writing connection with its prepared statements. Every distinct statement text is prepared once, so
 // queries must not carry values in their text. A connection that fails is given up; the next transaction makes a new one.
 type connection struct {
-	db    *sql.DB
-	begun string // the statement that begins a writing transaction
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	db      *sql.DB
+	dialect *dialect
+	conn    *sql.Conn
+	stmts   map[string]*sql.Stmt
+	waiting []statement // see ahead
 
 	connected func(ctx context.Context, conn *sql.Conn) error // what a new connection does first; nil: nothing
 }
 
-func newConnection(db *sql.DB, begin string) *connection { return &connection{db: db, begun: begin} }
+func newConnection(db *sql.DB, d *dialect) *connection { return &connection{db: db, dialect: d} }
 
 func (c *connection) connect() error {
 	if c.conn != nil {
@@ -36,11 +37,14 @@ func (c *connection) connect() error {
 			return errors.Join(err, conn.Close())
 		}
 	}
-	c.conn, c.stmts = conn, map[string]*sql.Stmt{}
+	c.conn, c.stmts, c.waiting = conn, map[string]*sql.Stmt{}, nil
 	return nil
 }
 
 func (c *connection) prepared(query string) (*sql.Stmt, error) {
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
 	if stmt, ok := c.stmts[query]; ok {
 		return stmt, nil
 	}
@@ -53,6 +57,9 @@ func (c *connection) prepared(query string) (*sql.Stmt, error) {
 }
 
 func (c *connection) exec(query string, args ...any) (int64, error) {
+	if !c.dialect.sole {
+		return c.execAfter(query, args)
+	}
 	stmt, err := c.prepared(query)
 	if err != nil {
 		return 0, err
@@ -75,7 +82,10 @@ func (c *connection) queryInt(query string, args ...any) (n int64, err error) {
 }
 
 // each runs a query and hands every row to scan.
-func (c *connection) each(query string, scan func(*sql.Rows) error, args ...any) (err error) {
+func (c *connection) each(query string, scan func(Scanner) error, args ...any) (err error) {
+	if !c.dialect.sole {
+		return c.eachAfter(query, scan, args)
+	}
 	stmt, err := c.prepared(query)
 	if err != nil {
 		return err
@@ -97,7 +107,7 @@ func (c *connection) begin() error {
 	if err := c.connect(); err != nil {
 		return err
 	}
-	_, err := c.exec(c.begun)
+	_, err := c.exec(c.dialect.begin)
 	if err == nil {
 		return nil
 	}
@@ -105,7 +115,7 @@ func (c *connection) begin() error {
 	if err := c.connect(); err != nil {
 		return err
 	}
-	_, err = c.exec(c.begun)
+	_, err = c.exec(c.dialect.begin)
 	return err
 }
 
@@ -119,6 +129,7 @@ func (c *connection) rollback() {
 	if c.conn == nil {
 		return
 	}
+	c.waiting = nil
 	if _, err := c.exec("ROLLBACK"); err != nil {
 		c.giveUp()
 	}

@@ -27,7 +27,7 @@ type external struct {
 // takeOver moves events of other languages into the outbox until ctx ends, in the order of their ids. It runs beside the
 // relay of the instance that leads.
 func (s *Store) takeOver(ctx context.Context) {
-	poll := newPoll(false)
+	poll := newPoll(externalIdle)
 	defer poll.stop()
 	wait := newBackoff()
 	for ctx.Err() == nil {

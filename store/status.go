@@ -131,6 +131,17 @@ func scanDelivery(s Scanner) (d Delivery, err error) {
 // Deliveries reads how the given events stand for this consumer; those it never saw are missing.
 func Deliveries(ctx context.Context, r Reader, ids []uuid.UUID) (map[uuid.UUID]Delivery, error) {
 	found := make(map[uuid.UUID]Delivery, len(ids))
+	if r.Kind() == PostgreSQL { // where each statement is a round trip
+		wanted := make([][]byte, len(ids))
+		for i := range ids {
+			wanted[i] = idBytes(ids[i])
+		}
+		all, err := All(ctx, r, scanDelivery, "SELECT "+deliveryColumns+" FROM inbox WHERE event_id = ANY($1)", wanted)
+		for i := range all {
+			found[all[i].EventID] = all[i]
+		}
+		return found, err
+	}
 	for _, id := range ids {
 		d, ok, err := One(ctx, r, scanDelivery, "SELECT "+deliveryColumns+" FROM inbox WHERE event_id = $1", idBytes(id))
 		if err != nil {

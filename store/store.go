@@ -111,7 +111,7 @@ func (s *Store) start(ctx context.Context) error {
 		committers = postgresCommitters
 	}
 	for range committers {
-		conn := newConnection(s.db.write, s.dialect.begin)
+		conn := newConnection(s.db.write, &s.dialect)
 		if !s.dialect.sole {
 			conn.connected = s.markRun
 		}

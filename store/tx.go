@@ -109,7 +109,7 @@ func (t *Tx) Lock(ctx context.Context, keys ...string) error {
 		return err
 	}
 	free := false
-	err := t.conn.each(lockTry, func(rows *sql.Rows) error { return rows.Scan(&free) }, numbers)
+	err := t.conn.each(lockTry, func(rows Scanner) error { return rows.Scan(&free) }, numbers)
 	if err == nil && !free { // waiting here, with the locks of other members held, would be a deadlock
 		t.putOff, err = true, errPutOff
 	}
