@@ -118,9 +118,7 @@ func TestProfiles(t *testing.T) {
 				t.Logf("%d orders, %.0f/s, p95 %.0f ms, %d duplicates absorbed", orders, report.OrdersPerSecond, report.Latency.P95, report.DuplicatesAbsorbed)
 				connections := connectionsTo(t, env["STORE_POSTGRES_URL"])
 				t.Logf("%d processes, %d connections to PostgreSQL", len(all), connections)
-				if profile != "sql" { // whose events are there too
-					assert.LessOrEqual(t, connections, 97, "PostgreSQL's default, less what it reserves")
-				}
+				assert.LessOrEqual(t, connections, 97, "PostgreSQL's default, less what it reserves")
 				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 				defer cancel()
 				var stopping sync.WaitGroup

@@ -134,8 +134,7 @@ postgres_start() {
 	chown "$owner" "$data"
 	cd "$data"
 	[ -f "$data/PG_VERSION" ] || "${as_owner[@]}" "$bin/initdb" -A trust -U viscount -E UTF8 --locale=C -D "$data" > "$DIR/postgres.log" 2>&1 || { tail "$DIR/postgres.log" >&2; fail "initdb failed"; }
-	# 24 processes on the sql profile keep up to seven connections each (docs/operate.md)
-	"${as_owner[@]}" "$bin/postgres" -D "$data" -h 127.0.0.1 -p "$POSTGRES_PORT" -k "$data" -c max_connections=200 >> "$DIR/postgres.log" 2>&1 < /dev/null &
+	"${as_owner[@]}" "$bin/postgres" -D "$data" -h 127.0.0.1 -p "$POSTGRES_PORT" -k "$data" >> "$DIR/postgres.log" 2>&1 < /dev/null &
 	remember postgres $!
 	cd - > /dev/null
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,10 +23,10 @@ type Postgres struct {
 	Password string // beside the URL, so that this can be logged
 }
 
-// The connections of one store: with four, 24 processes fit into PostgreSQL's default of 100.
+// The connections of one store: with three, and one of the transport over tables, 24 processes fit into PostgreSQL's default
+// of 100.
 const (
-	postgresCommitters  = 1
-	postgresConnections = 4 // committer, relay, two that read
+	postgresConnections = 3 // the committer's, two that read
 	connectTimeout      = 5 * time.Second
 )
 
@@ -81,35 +82,75 @@ const (
 	lockTry = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest($1::bigint[]) AS k"
 )
 
-// lead runs f while this instance is the leader of a service's relay. When it no longer is, f's context ends.
+// lead runs f while this instance is the leader of a service's relay. When it no longer is, f's context ends. The leader's
+// lock is of the committer's session: it ends with that connection, which a relay that publishes uses all the time, for marks.
 func (s *Store) lead(ctx context.Context, f func(ctx context.Context, read pendingReader)) error {
-	return withLock(ctx, s.db.read, lockNumber(s.name, "relay"), func(ctx context.Context, conn *sql.Conn) error {
-		ctx, resign := context.WithCancelCause(ctx)
-		defer resign(nil)
-		s.relay.leading.Store(true)
-		defer s.relay.leading.Store(false)
-		f(ctx, func(ctx context.Context, after int64, limit int) ([]Row, error) {
-			rows, err := pendingAfter(ctx, onConn{conn}, after, limit)
-			if err != nil {
-				resign(err) // the connection carries the lock: without it another instance may lead
-			}
-			return rows, err
+	lock := lockNumber(s.name, "relay")
+	session, err := s.takeLead(ctx, lock)
+	if err != nil {
+		return err
+	}
+	ctx, resign := context.WithCancelCause(ctx)
+	defer resign(nil)
+	s.relay.leading.Store(true)
+	defer s.relay.leading.Store(false)
+	f(ctx, func(ctx context.Context, after int64, limit int) ([]Row, error) {
+		rows, err := pendingAfter(ctx, onPool{s.db.read}, after, limit)
+		if err == nil && s.session.Load() != session {
+			err = errSession
+		}
+		if err != nil {
+			resign(err)
+		}
+		return rows, err
+	})
+	return cmp.Or(context.Cause(ctx), s.leaveLead(context.WithoutCancel(ctx), lock))
+}
+
+var errSession = errors.New("the connection that held the relay's lock was lost: another instance may lead")
+
+// takeLead waits for the lock of the relay, and tells whose session holds it.
+func (s *Store) takeLead(ctx context.Context, lock int64) (session int64, err error) {
+	for {
+		held := false
+		err := s.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx *Tx) error { // or it would keep a lock that nobody uses
+			session = s.session.Load()
+			return tx.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&held)
 		})
-		return context.Cause(ctx)
+		if held || err != nil {
+			return session, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// leaveLead frees the lock as often as it was taken: a transaction may run twice.
+func (s *Store) leaveLead(ctx context.Context, lock int64) error {
+	return s.Do(ctx, func(ctx context.Context, tx *Tx) error {
+		for held := true; held; {
+			if err := tx.QueryRow(ctx, "SELECT pg_advisory_unlock($1)", lock).Scan(&held); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// onConn reads on one connection.
-type onConn struct{ conn *sql.Conn }
+// onPool reads single statements.
+type onPool struct{ db *sql.DB }
 
-func (c onConn) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return c.conn.QueryContext(ctx, query, args...)
+func (p onPool) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return p.db.QueryContext(ctx, query, args...)
 }
 
-func (c onConn) Kind() Kind { return PostgreSQL }
+func (p onPool) Kind() Kind { return PostgreSQL }
 
-func (c onConn) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return c.conn.QueryRowContext(ctx, query, args...)
+func (p onPool) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return p.db.QueryRowContext(ctx, query, args...)
 }
 
 // withLock runs f while this process holds a session lock of the database, on the connection that holds it. It waits for

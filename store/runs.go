@@ -65,6 +65,7 @@ func (s *Store) runLock(run string) int64 { return lockNumber(s.name, "run/"+run
 // markRun is the first thing that a committer's connection to a shared database does: while the connection lives, so does
 // the lock, and nobody takes this process for dead.
 func (s *Store) markRun(ctx context.Context, conn *sql.Conn) error {
+	s.session.Add(1)
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock_shared($1)", s.runLock(s.run)); err != nil {
 		return err
 	}

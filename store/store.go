@@ -59,7 +59,7 @@ type Store struct {
 	queue      chan *member
 	compacts   chan chan error // to the committer: rewrite the file; see compact
 	closing    chan struct{}
-	running    sync.WaitGroup // committers, and the refreshing of a shared database
+	running    sync.WaitGroup // the committer, and the refreshing of a shared database
 	doing      sync.RWMutex   // Do against Close
 	closed     bool
 	parkedRows atomic.Int64 // rows that were not refused; never too low
@@ -71,6 +71,7 @@ type Store struct {
 	shadowed   atomic.Bool // a shadow stands; of a SQLite file
 	members    atomic.Int64
 	run        string       // this process's row in runs
+	session    atomic.Int64 // the committer's connections so far; each ends the locks of the one before
 	unclean    atomic.Int64 // see Unclean, in microseconds
 	crashes    atomic.Int64 // lately
 	hurrying   atomic.Int64 // who wants commits at once
@@ -106,17 +107,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // start begins to commit, and finds out how the processes before this one ended.
 func (s *Store) start(ctx context.Context) error {
-	committers := 1
+	conn := newConnection(s.db.write, &s.dialect)
 	if !s.dialect.sole {
-		committers = postgresCommitters
+		conn.connected = s.markRun
 	}
-	for range committers {
-		conn := newConnection(s.db.write, &s.dialect)
-		if !s.dialect.sole {
-			conn.connected = s.markRun
-		}
-		s.running.Go((&committer{store: s, conn: conn}).run)
-	}
+	s.running.Go((&committer{store: s, conn: conn}).run)
 	if err := s.beginRun(ctx); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type consumer struct {
 	start   sync.Once
 	stop    context.CancelFunc
 	running sync.WaitGroup
+	renewed time.Time // the leases
 
 	mu      sync.Mutex
 	changes int                            // of the buckets held

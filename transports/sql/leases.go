@@ -12,7 +12,8 @@ import (
 
 const (
 	leaseFor    = 10 * time.Second // what a dead instance's buckets wait
-	tendEvery   = 500 * time.Millisecond
+	renewEvery  = 3 * time.Second
+	tendEvery   = 500 * time.Millisecond // looks for what other instances did
 	saveEvery   = 200 * time.Millisecond // what is handled twice after a crash
 	settleEvery = 5 * time.Second        // buckets without messages move along with what was read
 	giveTimeout = 5 * time.Second        // how long a bucket's handover waits for work in flight
@@ -35,18 +36,14 @@ func (c *consumer) keepLeases(ctx context.Context) {
 	defer tend.Stop()
 	defer save.Stop()
 	defer settle.Stop()
-	renewed := time.Now()
 	for {
-		at := time.Now()
 		err := c.tend(ctx)
-		switch {
-		case err == nil:
-			renewed = at
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		default:
+		}
+		if err != nil {
 			c.log.WarnContext(ctx, "renewing the leases of this consumer's keys; trying again", "error", err)
-			if time.Since(renewed) > leaseFor {
+			if time.Since(c.renewed) > leaseFor {
 				c.forget(nil)
 			}
 		}
@@ -69,20 +66,23 @@ func (c *consumer) keepLeases(ctx context.Context) {
 	}
 }
 
-// tend renews the leases, gives up what is beyond this instance's share, and takes what is free.
+// tend renews the leases when it is time, gives up what is beyond this instance's share, and takes what is free. Looking
+// only, as it mostly does, flushes nothing to the disk that commits wait for.
 func (c *consumer) tend(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseFor/2)
 	defer cancel()
+	if at := time.Now(); at.Sub(c.renewed) >= renewEvery {
+		if err := c.renew(ctx); err != nil {
+			return err
+		}
+		c.renewed = at
+	}
 	var instances int
-	err := c.db.QueryRowContext(ctx, `WITH gone AS (DELETE FROM transport.members WHERE consumer = $1 AND until < now()),
-		me AS (INSERT INTO transport.members (consumer, instance, until) VALUES ($1, $2, now() + $3::interval)
-			ON CONFLICT (consumer, instance) DO UPDATE SET until = excluded.until)
-		SELECT count(*) + 1 FROM transport.members WHERE consumer = $1 AND instance <> $2 AND until >= now()`, c.group, c.instance, leaseFor.String()).Scan(&instances)
+	err := c.db.QueryRowContext(ctx, `SELECT count(*) + 1 FROM transport.members WHERE consumer = $1 AND instance <> $2 AND until >= now()`, c.group, c.instance).Scan(&instances)
 	if err != nil {
 		return err
 	}
-	mine, err := c.list(ctx, `UPDATE transport.consumer_buckets SET until = now() + $3::interval WHERE consumer = $1 AND instance = $2 RETURNING bucket`,
-		c.group, c.instance, leaseFor.String())
+	mine, err := c.list(ctx, `SELECT bucket FROM transport.consumer_buckets WHERE consumer = $1 AND instance = $2 AND until >= now()`, c.group, c.instance)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,14 @@ func (c *consumer) tend(ctx context.Context) error {
 		return err
 	}
 	return c.acquire(ctx, taken)
+}
+
+func (c *consumer) renew(ctx context.Context) error {
+	_, err := c.db.ExecContext(ctx, `WITH gone AS (DELETE FROM transport.members WHERE consumer = $1 AND until < now()),
+		mine AS (UPDATE transport.consumer_buckets SET until = now() + $3::interval WHERE consumer = $1 AND instance = $2)
+		INSERT INTO transport.members (consumer, instance, until) VALUES ($1, $2, now() + $3::interval)
+		ON CONFLICT (consumer, instance) DO UPDATE SET until = excluded.until`, c.group, c.instance, leaseFor.String())
+	return err
 }
 
 func (c *consumer) list(ctx context.Context, query string, args ...any) ([]int16, error) {

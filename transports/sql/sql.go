@@ -36,8 +36,9 @@ var (
 
 const prepareTimeout = 30 * time.Second
 
-// connections: one publishes, one reads, and one keeps the leases.
-const connections = 3
+// connections: one publishes, one reads, and one keeps the leases. A process of one service does with one, so that 24 of them
+// fit into PostgreSQL's default of 100, the three of their store included.
+func connections(consumers int) int { return min(max(consumers, 1), 3) }
 
 // Transport is the connection of one process to the tables.
 type Transport struct {
@@ -53,7 +54,7 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	db, err := connect(ctx, o, connections)
+	db, err := connect(ctx, o, connections(len(o.Consumers)))
 	if err != nil {
 		return nil, err
 	}
