@@ -87,6 +87,9 @@ func (c *consumer) tend(ctx context.Context) error {
 		return err
 	}
 	c.forget(mine)
+	if err := c.acquire(ctx, c.unread(mine)); err != nil { // forgotten when they ran out, and nobody took them
+		return err
+	}
 	share := (buckets + instances - 1) / instances
 	if extra := len(mine) - share; extra > 0 {
 		return c.give(ctx, mine[:extra])
@@ -97,10 +100,22 @@ func (c *consumer) tend(ctx context.Context) error {
 	taken, err := c.list(ctx, `UPDATE transport.consumer_buckets SET instance = $2, until = now() + $3::interval WHERE consumer = $1 AND bucket IN (
 			SELECT bucket FROM transport.consumer_buckets WHERE consumer = $1 AND (instance IS NULL OR until < now()) ORDER BY bucket LIMIT $4 FOR UPDATE SKIP LOCKED)
 		RETURNING bucket`, c.group, c.instance, leaseFor.String(), share-len(mine))
-	if err != nil || len(taken) == 0 {
+	if err != nil {
 		return err
 	}
 	return c.acquire(ctx, taken)
+}
+
+// unread are the buckets of a list that this instance does not read.
+func (c *consumer) unread(list []int16) (unread []int16) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, bucket := range list {
+		if _, held := c.held[bucket]; !held {
+			unread = append(unread, bucket)
+		}
+	}
+	return unread
 }
 
 func (c *consumer) renew(ctx context.Context) error {
@@ -130,6 +145,9 @@ func (c *consumer) list(ctx context.Context, query string, args ...any) ([]int16
 
 // acquire begins to read buckets where their last holder left off.
 func (c *consumer) acquire(ctx context.Context, taken []int16) error {
+	if len(taken) == 0 {
+		return nil
+	}
 	rows, err := c.db.QueryContext(ctx, `SELECT topic, bucket, done FROM transport.positions WHERE consumer = $1 AND bucket = ANY($2) AND topic = ANY($3)`, c.group, taken, c.Topics())
 	if err != nil {
 		return err
