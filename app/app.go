@@ -94,9 +94,10 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	for _, step := range []func() error{
 		func() error { return a.openServices(ctx, consumers) },
 		func() error { return a.openTransport(ctx, consumers) },
+		func() error { return a.serve(platform) }, // other processes may be filled from this one before it is ready itself
+		func() error { return a.fill(ctx) },
 		func() error { return a.startRouter(ctx) },
 		func() error { return a.startFeeding(ctx) },
-		func() error { return a.serve(platform) },
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -310,11 +311,12 @@ func (r *rebuild) fill(ctx context.Context) error {
 		if page, next, more, err = r.from.Read(ctx, r.Topics(), r.at); err != nil {
 			return fmt.Errorf("reading recorded events: %w", err)
 		}
+		read := int64(len(page))
 		if err := r.handlePage(ctx, page); err != nil {
 			return err
 		}
 		r.at = next
-		r.standing.Done += int64(len(page))
+		r.standing.Done += read
 		r.standing.Total = max(r.standing.Total, r.standing.Done)
 		if r.standing.State == RebuildFilling { // the report is a transaction of the live database
 			if err := r.report(ctx, false); err != nil {
@@ -325,21 +327,27 @@ func (r *rebuild) fill(ctx context.Context) error {
 	return nil
 }
 
-// handlePage handles the keys of a page side by side, each in order.
 func (r *rebuild) handlePage(ctx context.Context, page []Recorded) error {
+	page = slices.DeleteFunc(page, func(e Recorded) bool { return r.discarded[e.EventID] })
+	if err := r.filler.deliverAll(ctx, page); err != nil {
+		return fmt.Errorf("filling the new projection: %w", err)
+	}
+	return nil
+}
+
+// deliverAll handles the keys of a page side by side, each in order.
+func (s *Service) deliverAll(ctx context.Context, page []Recorded) error {
 	keys := map[string][]Recorded{}
 	for _, event := range page {
-		if !r.discarded[event.EventID] {
-			keys[event.Key] = append(keys[event.Key], event)
-		}
+		keys[event.Key] = append(keys[event.Key], event)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(fillParallel)
 	for _, lane := range keys {
 		group.Go(func() error {
 			for _, event := range lane {
-				if err := r.filler.Deliver(ctx, event.Topic, event.message()); err != nil {
-					return fmt.Errorf("filling the new projection: %w", err)
+				if err := s.Deliver(ctx, event.Topic, event.message()); err != nil {
+					return err
 				}
 			}
 			return nil

@@ -29,7 +29,7 @@ type Options struct {
 	// recorded of what they handled.
 	Untransacted bool
 
-	filling bool // a projection is filled again: a predecessor that is missing is not waited for
+	filling bool // a projection is filled again
 }
 
 // Service is one consumer at work: its chain, the recovery of its parked events and its jobs.
@@ -52,6 +52,7 @@ type Service struct {
 	inFlight atomic.Int64
 	draining atomic.Bool
 	paused   atomic.Bool
+	filling  atomic.Bool // from recorded events: a missing predecessor is not waited for
 
 	stopping chan struct{} // closed when the process begins to stop
 	stopOnce sync.Once
@@ -105,9 +106,7 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	if err := s.index(); err != nil {
 		return nil, err
 	}
-	if o.filling {
-		clear(s.follows)
-	}
+	s.filling.Store(o.filling)
 	s.handle = s.compose()
 	return s, s.readPaused(ctx)
 }

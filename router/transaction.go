@@ -144,6 +144,9 @@ func (s *Service) mustWait(ctx context.Context, tx *store.Tx, d *delivery) (code
 	if code, err := tx.Blocked(ctx, d.topic, d.key(), d.self()); code != "" || err != nil {
 		return code, "", err
 	}
+	if s.filling.Load() {
+		return "", "", nil
+	}
 	for _, predecessor := range s.follows[d.topic] {
 		ended, err := tx.Marked(ctx, d.key(), predecessor)
 		if err != nil {

@@ -91,7 +91,10 @@ func (s *Store) lockShadow(ctx context.Context) (unlock func() error, err error)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return db.Close, nil
+	return func() error { // unlocked first: the server may end a closed session a while later
+		_, err := db.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock_all()")
+		return errors.Join(err, db.Close())
+	}, nil
 }
 
 func (s *Store) dropShadow(ctx context.Context) error {
