@@ -69,13 +69,19 @@ func connectionsTo(t *testing.T, url string) (n int) {
 	return n
 }
 
+// environment is what a process is told by.
+func environment(profile string, env map[string]string) []string {
+	all := []string{"VISCOUNT_PROFILE=" + profile}
+	for name, value := range env {
+		all = append(all, "VISCOUNT_"+name+"="+value)
+	}
+	return all
+}
+
 // platform starts the services: all of them in one process if instances is 0, else every service in processes of its own. It
 // returns the URLs that answer for the whole platform.
 func platform(t *testing.T, profile string, env map[string]string, instances int) []*process {
-	base := []string{"VISCOUNT_PROFILE=" + profile}
-	for name, value := range env {
-		base = append(base, "VISCOUNT_"+name+"="+value)
-	}
+	base := environment(profile, env)
 	if instances == 0 {
 		p := newProcess(t, base...)
 		p.Start()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/events"
@@ -60,32 +61,52 @@ func (p *process) publishProducts(n int) {
 }
 
 // projection opens the search database of a server that does not run, and reads what it would answer from.
-func (p *process) projection() []string {
+func (p *process) projection(postgres string) []string {
 	p.t.Helper()
-	st, err := store.Open(p.t.Context(), store.Options{Service: "search", Dir: p.Dir, Migrations: search.Migrations, Catalogue: events.Platform()})
+	o := store.Options{Service: "search", Dir: p.Dir, Migrations: search.Migrations, Catalogue: events.Platform()}
+	o.Postgres.URL = postgres
+	st, err := store.Open(p.t.Context(), o)
 	require.NoError(p.t, err)
 	defer func() { require.NoError(p.t, st.Close()) }()
 	return rowsOf(p.t, st, search.Projection)
 }
 
+// shadowed tells whether a database that search is rebuilt in is there.
+func (p *process) shadowed(postgres string) (there bool) {
+	p.t.Helper()
+	if postgres == "" {
+		_, err := os.Stat(filepath.Join(p.Dir, "search_rebuild.db"))
+		return err == nil
+	}
+	conn, err := pgx.Connect(p.t.Context(), postgres)
+	require.NoError(p.t, err)
+	require.NoError(p.t, conn.QueryRow(p.t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'search_rebuild')").Scan(&there))
+	require.NoError(p.t, conn.Close(p.t.Context()))
+	return there
+}
+
 // TestKilledInTheMiddleOfARebuild ends the server like a power cut while it rebuilds, five times, each time further on.
 func TestKilledInTheMiddleOfARebuild(t *testing.T) {
+	t.Run("local", func(t *testing.T) { killedRebuilding(t, "local", nil) })
+	t.Run("sql", func(t *testing.T) { killedRebuilding(t, "sql", profiles["sql"](t)) })
+}
+
+func killedRebuilding(t *testing.T, profile string, env map[string]string) {
 	const products, kills, path = 4000, 5, "/consumers/search/rebuild"
-	p := newProcess(t)
+	p, postgres := newProcess(t, environment(profile, env)...), env["STORE_POSTGRES_URL"]
 	p.Start()
 	p.publishProducts(products)
 	require.Eventually(t, func() bool { n, err := p.work(); return err == nil && n == 0 }, time.Minute, 20*time.Millisecond)
 	require.NoError(t, p.Stop(t.Context()))
-	old := p.projection()
+	old := p.projection(postgres)
 	require.Greater(t, len(old), products)
 
-	shadow := filepath.Join(p.Dir, "search_rebuild.db")
 	for kill := range kills {
 		p.Start()
 		status, answer, err := p.ask(http.MethodPost, path, "application/json", "{}")
 		require.NoError(t, err)
 		require.Equal(t, http.StatusAccepted, status, "%v", answer)
-		require.FileExists(t, shadow)
+		require.True(t, p.shadowed(postgres))
 		_, found, err := p.ask(http.MethodGet, "/search?q=product", "", "")
 		require.NoError(t, err)
 		require.Equal(t, float64(products), found["total"], "the old projection answers meanwhile")
@@ -94,11 +115,10 @@ func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, []any{router.RebuildFilling, router.RebuildReplacing}, answer["state"], "kill %d came too late", kill+1)
 		p.Kill()
-		requireSame(t, old, p.projection(), fmt.Sprintf("the old projection after kill %d", kill+1))
+		requireSame(t, old, p.projection(postgres), fmt.Sprintf("the old projection after kill %d", kill+1))
 
 		p.Start()
-		_, err = os.Stat(shadow)
-		require.Eventually(t, func() bool { _, err = os.Stat(shadow); return os.IsNotExist(err) }, 10*time.Second, 10*time.Millisecond, "the next start clears away")
+		require.Eventually(t, func() bool { return !p.shadowed(postgres) }, 10*time.Second, 10*time.Millisecond, "the next start clears away")
 		require.Eventually(t, func() bool {
 			_, answer, err = p.ask(http.MethodGet, path, "", "")
 			return err == nil && answer["state"] == router.RebuildInterrupted
@@ -115,5 +135,5 @@ func TestKilledInTheMiddleOfARebuild(t *testing.T) {
 		return err == nil && answer["state"] == router.RebuildDone
 	}, time.Minute, 20*time.Millisecond, "%v", &answer)
 	require.NoError(t, p.Stop(t.Context()))
-	requireSame(t, old, p.projection(), "the rebuilt projection")
+	requireSame(t, old, p.projection(postgres), "the rebuilt projection")
 }
