@@ -116,7 +116,7 @@ func TestProfiles(t *testing.T) {
 			t.Run(profile+"/"+name, func(t *testing.T) {
 				env := profiles[profile](t)
 				all := platform(t, profile, env, instances)
-				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].URL(), Orders: orders, Seed: 7, Products: 60, SettleTimeout: time.Minute})
+				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].URL(), Orders: orders, Seed: 11, Products: 60, SettleTimeout: time.Minute})
 				require.NoError(t, err)
 				for _, i := range report.Invariants {
 					assert.True(t, i.Held, "%s: %s", i.Name, i.Detail)

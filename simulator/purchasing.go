@@ -49,18 +49,13 @@ func (s *shop) buy(ctx context.Context, p *product) error {
 
 // awaitDeliveries waits until no purchase order is on its way into stock.
 func (r *run) awaitDeliveries(ctx context.Context) error {
-	for deadline := time.Now().Add(r.SettleTimeout); r.has("procurement") && time.Now().Before(deadline); {
-		receiving, err := all[purchaseFacts](ctx, r.http, "/purchase-orders", url.Values{"status": {"receiving"}})
-		if err != nil || len(receiving) == 0 {
-			return err
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if !r.has("procurement") {
+		return nil
 	}
-	return nil
+	return r.patience().until(ctx, 100*time.Millisecond, func() (int, error) {
+		receiving, err := all[purchaseFacts](ctx, r.http, "/purchase-orders", url.Values{"status": {"receiving"}})
+		return len(receiving), err
+	})
 }
 
 // deliveredOf adds up what purchase orders brought.

@@ -136,9 +136,9 @@ func (r *run) recount(ctx context.Context, before platformFacts, took time.Durat
 	r.progress.Phase("recount", len(r.orders))
 	defer r.progress.Done()
 	b := newBooks(r)
-	deadline := time.Now().Add(r.SettleTimeout)
+	patience := r.patience()
 	err = each(ctx, r.orders, askers, func(ctx context.Context, o *order) error {
-		f, err := r.finalFacts(ctx, o, deadline)
+		f, err := r.finalFacts(ctx, o, patience)
 		if err != nil {
 			return fmt.Errorf("recounting %s: %w", o.id, err)
 		}
@@ -189,8 +189,8 @@ func (r *run) recountStock(ctx context.Context, b *books) error {
 
 // quiesce waits until nothing of the run is on its way any more: the last shipments and releases follow the settled orders.
 func (r *run) quiesce(ctx context.Context) error {
-	deadline := time.Now().Add(r.SettleTimeout)
-	for calm := 0; calm < 2 && time.Now().Before(deadline); {
+	calm := 0
+	return r.patience().until(ctx, 100*time.Millisecond, func() (int, error) {
 		var status struct {
 			Services []struct {
 				Pending  int64 `json:"outbox_pending"`
@@ -199,37 +199,27 @@ func (r *run) quiesce(ctx context.Context) error {
 			} `json:"services"`
 		}
 		if err := r.http.get(ctx, "/status", &status); err != nil {
-			return err
+			return 0, err
 		}
-		calm++
+		var left int64
 		for _, s := range status.Services {
-			if s.Pending+s.InFlight+s.Lag > 0 {
-				calm = 0
-			}
+			left += s.Pending + s.InFlight + s.Lag
 		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
+		if calm++; left > 0 {
+			calm = 0
 		}
-	}
-	return nil
+		return int(left) + max(2-calm, 0), nil // twice in a row, since an event may be between two of them
+	})
 }
 
-// finalFacts are an order's facts when nobody's outcome is awaited any more, or at the deadline. A broker may hold events that no
-// status tells of: Pub/Sub does not say how many.
-func (r *run) finalFacts(ctx context.Context, o *order, deadline time.Time) (facts, error) {
-	for {
-		f, err := r.factsOf(ctx, o)
-		if err != nil || len(f.trace.Awaited) == 0 || time.Now().After(deadline) {
-			return f, err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return f, ctx.Err()
-		}
-	}
+// finalFacts are an order's facts when nobody's outcome is awaited any more, or no order's outcomes come any more. A broker may
+// hold events that no status tells of: Pub/Sub does not say how many.
+func (r *run) finalFacts(ctx context.Context, o *order, p *patience) (f facts, err error) {
+	err = p.until(ctx, 200*time.Millisecond, func() (int, error) {
+		f, err = r.factsOf(ctx, o)
+		return len(f.trace.Awaited), err
+	})
+	return f, err
 }
 
 func (r *run) report(b *books, before, after platformFacts, took time.Duration) *Report {
