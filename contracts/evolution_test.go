@@ -122,7 +122,9 @@ func TestBreakingChangesAreRefused(t *testing.T) {
 		"a second major version without migration": {second(func(s *schema) { s.Contract.Migration = "" }), contracts.RuleMajor, ""},
 		"a first version that is the third": {func() contracts.Set {
 			set := propose(t, orderCreated)
-			set["parcel.sent.v3"] = set[orderCreated]
+			third := *set[orderCreated].Contract
+			third.Upcasts, third.Migration = true, "Publishers go first."
+			set["parcel.sent.v3"] = &schema{Contract: &third}
 			return set
 		}(), contracts.RuleMajor, ""},
 	} {
@@ -168,6 +170,8 @@ func TestCompatibleChangesAreAccepted(t *testing.T) {
 		"a field deprecated":              {to: edited(t, orderCreated, func(d, _ *schema) { d.Properties.Get("status").Deprecation = deprecation }), rule: contracts.RuleDeprecated},
 		"a field marked as personal data": {to: edited(t, orderCreated, func(d, _ *schema) { d.Properties.Get("customer_id").Class = "personal" }), rule: contracts.RulePersonal},
 		"a field described":               {to: edited(t, orderCreated, func(d, _ *schema) { d.Properties.Get("status").Description = "Always pending." }), rule: contracts.RuleWords},
+		"an event deprecated":             {to: edited(t, orderCreated, func(_, s *schema) { s.Contract.Deprecation = deprecation }), rule: contracts.RuleDeprecated},
+		"published at another time":       {to: edited(t, orderCreated, func(_, s *schema) { s.Contract.When = "At once." }), rule: contracts.RuleWords},
 		"another purpose":                 {to: edited(t, orderCreated, func(_, s *schema) { s.Description = "Published for each order." }), rule: contracts.RuleWords},
 		"a new contract": {from: func() contracts.Set {
 			set := contracts.Current(events.Platform())
@@ -231,15 +235,44 @@ func TestAMajorVersionIsKeptUntilItsSunset(t *testing.T) {
 		"and its next one with it":   {with(old(marked), next), with(nil, nil), today, "keep it for one major version, marked as deprecated with since, sunset and use"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			found := false
 			for _, change := range contracts.Diff(c.before, c.after, c.on) {
 				if change.Contract == orderCreated {
+					found = true
 					require.Equal(t, contracts.RuleRemoved, change.Rule)
 					require.Equal(t, c.remedy, change.Remedy)
 					require.Equal(t, c.remedy != "", change.Breaking)
 				}
 			}
+			require.True(t, found, "the removal is told")
 		})
 	}
+}
+
+func TestVersionsAndSunsetsGoForward(t *testing.T) {
+	at := func(version, sunset string) contracts.Set {
+		return edited(t, orderCreated, func(d, s *contracts.Schema) {
+			s.Contract.Version = version
+			if sunset != "" {
+				d.Properties.Get("status").Deprecation = &contracts.Deprecation{Since: "1.1", Sunset: sunset, Use: "x"}
+			}
+		})
+	}
+	for name, c := range map[string]struct {
+		from, to contracts.Set
+		what     string
+		breaking bool
+	}{
+		"a lower version":      {at("1.10", ""), at("1.9", ""), "order.created.v1: version 1.9, was 1.10 [version]; count up", true},
+		"an earlier sunset":    {at("1.1", "2027-06-30"), at("1.1", "2027-06-29"), "order.created.v1 data/status: sunset 2027-06-29, was 2027-06-30 [deprecation]; keep to the date that was announced", true},
+		"no longer deprecated": {at("1.1", "2027-06-30"), at("1.1", ""), "order.created.v1 data/status: no longer deprecated [deprecation]", false},
+	} {
+		changes := contracts.Diff(c.from, c.to, today)
+		require.Len(t, changes, 1, name)
+		require.Equal(t, c.what, changes[0].String(), name)
+		require.Equal(t, c.breaking, changes[0].Breaking, name)
+	}
+	require.Empty(t, contracts.Refused(contracts.Diff(at("1.9", "2027-06-30"), at("1.10", "2027-07-31"), today)))
 }
 
 func TestWhatIsThereAfterItsSunsetIsWarnedOf(t *testing.T) {
