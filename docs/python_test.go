@@ -3,8 +3,8 @@ package docs_test
 
 import (
 	"bytes"
+	"context"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -62,6 +62,7 @@ type folder struct {
 	t   *testing.T
 	dir string
 	env []string
+	url string // of the platform that serves
 }
 
 func newFolder(t *testing.T, brokers, database string) *folder {
@@ -73,22 +74,28 @@ func newFolder(t *testing.T, brokers, database string) *folder {
 	require.NoError(t, err, "%s", build)
 	env := "export TEST_KAFKA=" + brokers + "\nexport TEST_POSTGRES='" + database + "'\n"
 	require.NoError(t, os.WriteFile(filepath.Join(f.dir, "bin/brokers/env"), []byte(env), 0o644))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	f.env = append(os.Environ(), "VISCOUNT_HTTP_LISTEN="+address, "VISCOUNT_URL=http://"+address, "KAFKA_BROKERS="+brokers, "DATABASE_URL="+database)
+	f.env = append(os.Environ(), "VISCOUNT_HTTP_LISTEN=127.0.0.1:0", "KAFKA_BROKERS="+brokers, "DATABASE_URL="+database)
 	return f
 }
 
-// start runs a program in a process group of its own, until the test ends.
+var readyLine = regexp.MustCompile(`ready on (http://\S+)`)
+
+// serve starts the platform and tells the other programs its address, which no other process could take in between.
+func (f *folder) serve(text string) {
+	f.t.Helper()
+	serving, _ := f.start("bash", "-ec", text)
+	require.Eventually(f.t, func() bool { return readyLine.MatchString(serving.String()) }, 2*time.Minute, 50*time.Millisecond)
+	f.url = readyLine.FindStringSubmatch(serving.String())[1]
+	f.env = append(f.env, "VISCOUNT_URL="+f.url)
+}
+
+// start runs a program in a process group of its own, until the test ends: then the whole group, before its folder goes.
 func (f *folder) start(name string, args ...string) (*output, func() error) {
 	f.t.Helper()
 	out := &output{}
-	cmd := exec.CommandContext(f.t.Context(), name, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(f.t.Context()), name, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = f.dir, f.env, out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = 10 * time.Second
 	require.NoError(f.t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -98,6 +105,7 @@ func (f *folder) start(name string, args ...string) (*output, func() error) {
 		case <-ended:
 		case <-time.After(40 * time.Second):
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			<-ended
 		}
 		if f.t.Failed() {
 			f.t.Logf("%s %s wrote:\n%s", name, strings.Join(args, " "), out)
@@ -135,8 +143,7 @@ func TestThePythonPageAsItStands(t *testing.T) {
 	for name, text := range python {
 		require.NoError(t, os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o644))
 	}
-	serving, _ := f.start("bash", "-ec", shell[1])
-	require.Eventually(t, func() bool { return strings.Contains(serving.String(), "ready on ") }, 2*time.Minute, 50*time.Millisecond)
+	f.serve(shell[1])
 
 	overHTTP, _ := f.start(".venv/bin/python", "consume_http.py")
 	require.Contains(t, f.run(".venv/bin/python", "publish_http.py"), "202 ")
@@ -159,13 +166,7 @@ func TestThePythonPageAsItStands(t *testing.T) {
 }
 
 func (f *folder) get(path string) int {
-	var base string
-	for _, pair := range f.env {
-		if url, ok := strings.CutPrefix(pair, "VISCOUNT_URL="); ok {
-			base = url
-		}
-	}
-	response, err := http.Get(base + path)
+	response, err := http.Get(f.url + path)
 	if err != nil {
 		return 0
 	}
