@@ -4,6 +4,11 @@ import "slices"
 
 // The old dialect: the document's inventory examples, and the running services, write version for event_version and the
 // event's class name for its type.
+//
+// It is upgraded like an older major version, but as step zero, in the bytes. An Upcast makes typed data of typed data, after
+// the contract is known; the dialect differs in the envelope alone, and in the two members that say which contract it is. The
+// bytes that come out are what is stored, digested and passed on, with every unknown field: through Go values they would be
+// lost, and the same event in both dialects would have two digests.
 var legacyTypes = map[string]string{
 	"InventoryReserved": "inventory.reserved",
 	"InventoryReleased": "inventory.released",
