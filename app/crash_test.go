@@ -62,6 +62,6 @@ func (p *process) waitForWork(t *testing.T, run time.Duration, n int64) (inHand 
 		var err error
 		inHand, err = p.work()
 		return err == nil && inHand >= n && time.Since(began) > run
-	}, 30*time.Second, 2*time.Millisecond, "the server never had %d events in hand", n)
+	}, time.Minute, 2*time.Millisecond, "the server never had %d events in hand", n)
 	return inHand
 }
