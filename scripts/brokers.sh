@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 DIR=${BROKERS_DIR:-$PWD/bin/brokers}
 KAFKA_NODES=${KAFKA_NODES:-$(cat "$DIR/nodes" 2>/dev/null || echo 1)}
 KAFKA_PORT=${KAFKA_PORT:-19092}           # and the following ones for further nodes
+# KAFKA_ADVERTISED_PORT: where clients are sent, if that is not KAFKA_PORT (a proxy that stands between)
 KAFKA_CONTROLLER_PORT=${KAFKA_CONTROLLER_PORT:-19192}
 POSTGRES_PORT=${POSTGRES_PORT:-15432}
 PUBSUB_PORT=${PUBSUB_PORT:-18085}
@@ -67,7 +68,7 @@ kafka_properties() { # node
 	node.id=$1
 	controller.quorum.voters=$voters
 	listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + $1 - 1)),CONTROLLER://127.0.0.1:$((KAFKA_CONTROLLER_PORT + $1 - 1))
-	advertised.listeners=PLAINTEXT://127.0.0.1:$((KAFKA_PORT + $1 - 1))
+	advertised.listeners=PLAINTEXT://127.0.0.1:$((${KAFKA_ADVERTISED_PORT:-$KAFKA_PORT} + $1 - 1))
 	controller.listener.names=CONTROLLER
 	log.dirs=$DIR/kafka-$1
 	offsets.topic.replication.factor=$KAFKA_NODES

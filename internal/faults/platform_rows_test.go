@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/simulator"
@@ -24,8 +25,10 @@ func killedAtRandom(t *testing.T) {
 			var slowest time.Duration
 			done := 0
 			report := crowd(t, s, simulator.Options{Orders: orders, Rate: float64(pick(100, 0)), Seed: 7}, func() { // a full run: as fast as it can
+				each := orders * eventsPerOrder / (kills + 1) // so that the kills are spread over the orders
 				for range kills {
-					busy(t, s, time.Duration(300+rand.IntN(700))*time.Millisecond, 10)
+					works(t, s, int64(1+rand.IntN(each)))
+					busy(t, s, 0, 10)
 					s.Kill()
 					began := time.Now()
 					s.Start()
@@ -39,6 +42,9 @@ func killedAtRandom(t *testing.T) {
 		})
 	}
 }
+
+// eventsPerOrder is how many events an order makes its consumers handle, at least.
+const eventsPerOrder = 25
 
 // serversKilled ends the database, or the broker, at half of the capacity at most.
 func serversKilled(t *testing.T) {
@@ -54,52 +60,57 @@ func serversKilled(t *testing.T) {
 				cut = func() { p.kafka.run("node-kill"); p.kafka.restart() }
 			}
 			var slowest time.Duration
-			orders := int(rate * float64(kills) * pace(what))
-			crowd(t, s, simulator.Options{Orders: orders, Rate: rate, Seed: 8}, func() {
-				for range kills {
-					busy(t, s, 500*time.Millisecond, 1)
-					cut()
-					slowest = max(slowest, caughtUp(t, s, 30*time.Second))
-				}
-			})
+			orders, done := 0, 0
+			for done < kills { // a machine that is busy with other things kills slower: then more orders come
+				some := int(rate * 60)
+				orders += some
+				crowd(t, s, simulator.Options{Orders: some, Rate: rate, Seed: uint64(8 + done)}, func() {
+					for until := time.Now().Add(45 * time.Second); done < kills && time.Now().Before(until); done++ {
+						busy(t, s, 500*time.Millisecond, 1)
+						cut()
+						slowest = max(slowest, caughtUp(t, s, 30*time.Second))
+					}
+				})
+			}
 			record(t, row{Fault: "kill -9 of " + what, Profile: p.name, Events: handled(t, s), Injections: kills, Recovery: slowest.Seconds(),
 				Note: fmt.Sprintf("%d orders at %s of %s", orders, orderRate(rate), orderRate(most))})
 		})
 	}
 }
 
-// pace is how many seconds a kill takes, about.
-func pace(what string) float64 {
-	if what == "Kafka" {
-		return 12
-	}
-	return 4
-}
-
 // unreachableBroker cuts the transport off while the API goes on accepting.
 func unreachableBroker(t *testing.T) {
-	cut := time.Duration(pick(5, 60)) * time.Second
-	p := profiles(t, "sql")[0]
-	proxy := proxied(t, "transport", hostOf(t, p.postgres.URL))
-	s := p.serve(t, "VISCOUNT_TRANSPORT_SQL_URL="+through(t, p.postgres.URL, proxy.Listen))
+	for _, p := range profiles(t, "sql", "kafka through a proxy") {
+		t.Run(p.name, func(t *testing.T) { brokerCut(t, p) })
+	}
+}
+
+func brokerCut(t *testing.T, p profile) {
+	cut := time.Duration(pick(12, 60)) * time.Second // longer than the leases and sessions of ten seconds
+	var proxy *toxiproxy.Proxy
+	var env []string
+	if p.kafka != nil {
+		proxy = p.kafka.proxy
+	} else {
+		proxy = proxied(t, "transport", hostOf(t, p.postgres.URL))
+		env = append(env, "VISCOUNT_TRANSPORT_SQL_URL="+through(t, p.postgres.URL, proxy.Listen))
+	}
+	s := p.serve(t, env...)
 	most := capacity(t, s)
 	rate := min(most/2, 60)
 	var recovery time.Duration
 	accepted := int64(0)
-	crowd(t, s, simulator.Options{Orders: int(rate * (cut.Seconds() + 5)), Rate: rate, Seed: 9}, func() {
+	crowd(t, s, simulator.Options{Orders: int(rate * (cut.Seconds() + 10)), Rate: rate, Seed: 9}, func() {
 		busy(t, s, time.Second, 1)
+		before := handed(t, s)
 		proxy.Stop()
-		before, err := s.Status()
-		require.NoError(t, err)
 		time.Sleep(cut)
-		after, err := s.Status()
-		require.NoError(t, err)
-		accepted = after.Pending - before.Pending
+		accepted = handed(t, s) - before
 		require.NoError(t, proxy.Start())
 		recovery = caughtUp(t, s, 2*cut)
 	})
 	require.Positive(t, accepted, "the API accepts while the broker is away")
-	record(t, row{Fault: "the broker is unreachable", Profile: "sql", Events: handled(t, s), Injections: 1, Recovery: recovery.Seconds(),
+	record(t, row{Fault: "the broker is unreachable", Profile: p.name, Events: handled(t, s), Injections: 1, Recovery: recovery.Seconds(),
 		Note: fmt.Sprintf("%s at %s of %s; %d events accepted meanwhile", cut, orderRate(rate), orderRate(most), accepted)})
 }
 
@@ -110,7 +121,7 @@ func fullDisk(t *testing.T) {
 	hits, dead := 0.0, false
 	orders := pick(200, 2000)
 	began := time.Now()
-	report := crowd(t, s, simulator.Options{Orders: orders, Rate: 100, Seed: 10}, func() {
+	crowd(t, s, simulator.Options{Orders: orders, Rate: 100, Seed: 10}, func() {
 		require.Eventually(t, func() bool {
 			var err error
 			hits, err = s.Metric("viscount_failpoint_hits_total")
@@ -122,7 +133,6 @@ func fullDisk(t *testing.T) {
 	failures, err := s.Metric(`viscount_store_failures_total{operation="commit"`)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, failures, float64(failing))
-	_ = report
 	record(t, row{Fault: "the disk is full", Profile: "local", Events: handled(t, s), Injections: int(hits), Recovery: time.Since(began).Seconds(),
 		Note: fmt.Sprintf("%d orders; commits failed with ENOSPC; recovery is the whole run", orders)})
 }

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,31 +10,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 )
 
 // row is what one fault on one profile showed.
 type row struct {
-	Fault      string    `json:"fault"`
-	Profile    string    `json:"profile"`
-	Events     int64     `json:"events"`
-	Injections int       `json:"injections"`
-	Lost       int64     `json:"lost"`
-	Doubled    int64     `json:"doubled"`
-	Recovery   float64   `json:"recovery_seconds"` // the longest
-	Note       string    `json:"note"`
-	Full       bool      `json:"full"`
-	At         time.Time `json:"at"`
+	Fault      string
+	Profile    string
+	Events     int64
+	Injections int
+	Lost       int64
+	Doubled    int64
+	Recovery   float64 // the longest, in seconds
+	Note       string
 }
 
-const (
-	resultsFile = "../../bin/faults.json" // the latest result of every row, so that rows can be run one by one
-	reportFile  = "../../docs/reports/faults.md"
-)
+const reportFile = "../../docs/reports/faults.md"
 
-// record keeps a row that held. A fault that was not injected shows nothing, so that it fails.
+var shown []string // lines of this run
+
+// record keeps a row that held: a full one in the report at once, so that rows can be run one by one and a run that is broken
+// off loses nothing. A fault that was not injected shows nothing, so that it fails.
 func record(t *testing.T, r row) {
 	t.Helper()
 	require.Positive(t, r.Injections, "the fault was not injected")
@@ -45,62 +40,56 @@ func record(t *testing.T, r row) {
 	if t.Failed() {
 		return
 	}
-	r.Full, r.At = full(), time.Now().UTC().Truncate(time.Second)
 	t.Log(r.line())
-	rows := slices.DeleteFunc(results(t), func(old row) bool { return old.Fault == r.Fault && old.Profile == r.Profile && r.Full == old.Full })
-	rows = append(rows, r)
-	raw, err := json.Marshal(rows, jsontext.WithIndent("\t"))
-	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(filepath.Dir(resultsFile), 0o755))
-	require.NoError(t, os.WriteFile(resultsFile, raw, 0o644))
+	shown = append(shown, r.line())
+	if full() {
+		writeReport(t, r)
+	}
 }
 
-func results(t *testing.T) (rows []row) {
-	t.Helper()
-	raw, err := os.ReadFile(resultsFile)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(raw, &rows))
-	return rows
-}
+// name is how a row begins, by which the next run finds it.
+func (r row) name() string { return fmt.Sprintf("| %s | %s |", r.Fault, r.Profile) }
 
 func (r row) line() string {
-	recovery := "–"
+	recovery, counts := "–", "smoke"
 	if r.Recovery > 0 {
 		recovery = fmt.Sprintf("%.1f s", r.Recovery)
 	}
-	counts := "smoke"
-	if r.Full {
+	if full() {
 		counts = "full"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %d | %d | %d | %d | %s | %s |", r.Fault, r.Profile, counts, r.Events, r.Injections, r.Lost, r.Doubled, recovery, r.Note)
+	return fmt.Sprintf("%s %s | %s | %d | %d | %d | %d | %s | %s |", r.name(), counts, time.Now().UTC().Format("2006-01-02 15:04"), r.Events, r.Injections, r.Lost, r.Doubled, recovery, r.Note)
 }
 
-const head = "| fault | profile | counts | events | injections | lost | doubled | recovery | |\n|---|---|---|---|---|---|---|---|---|"
+const head = "| fault | profile | counts | run (UTC) | events | injections | lost | doubled | recovery | |\n|---|---|---|---|---|---|---|---|---|---|\n"
 
-// printRows prints the latest row of each fault and profile; a full run writes the report. Where no full run was made yet, the
-// report says what the smoke run showed.
+// printRows prints the rows of this run.
 func printRows(t *testing.T) {
-	rows := results(t)
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(strings.Compare(a.Fault, b.Fault), strings.Compare(a.Profile, b.Profile))
-	})
-	all := slices.Clone(rows)
-	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return r.Full != full() && slices.ContainsFunc(all, func(other row) bool {
-			return other.Fault == r.Fault && other.Profile == r.Profile && other.Full == full()
-		})
-	})
-	var table strings.Builder
-	table.WriteString(head + "\n")
-	for _, r := range rows {
-		table.WriteString(r.line() + "\n")
+	t.Log("\n" + head + strings.Join(shown, "\n"))
+}
+
+// writeReport puts a row in the place of its last run and leaves the others as they are.
+func writeReport(t *testing.T, r row) {
+	t.Helper()
+	old, err := os.ReadFile(reportFile)
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
 	}
-	t.Log("\n" + table.String())
-	if !full() || len(rows) == 0 {
-		return
+	lines := []string{r.line()}
+	_, table, _ := strings.Cut(string(old), head)
+	for line := range strings.Lines(table) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		if !strings.HasPrefix(line, r.name()) {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	var red strings.Builder
+	for _, f := range suite {
+		fmt.Fprintf(&red, "| %s | %s |\n", f.name, f.red)
 	}
 	text := fmt.Sprintf(`# Faults
 
@@ -110,11 +99,16 @@ Doubled: effects that happened twice. Recovery: the longest time from the end of
 Counts: full, or smoke where the full run of the row has not been made on this version. Worker: one service of the suite's own
 on gochannel and SQLite; kit: the handler authors' kit with a clock by hand.
 
-%s %s, %d processors shared with other work; %s to %s UTC.
+%s %s, %d processors shared with other work.
 
-%s`, runtime.GOOS, runtime.Version(), runtime.NumCPU(), slices.MinFunc(rows, earlier).At.Format(time.DateTime), slices.MaxFunc(rows, earlier).At.Format(time.DateTime), table.String())
+%s%s
+## Seen red
+
+What was taken out of the source when a row failed for it.
+
+| fault | without |
+|---|---|
+%s`, runtime.GOOS, runtime.Version(), runtime.NumCPU(), head, strings.Join(lines, "\n")+"\n", red.String())
 	require.NoError(t, os.MkdirAll(filepath.Dir(reportFile), 0o755))
 	require.NoError(t, os.WriteFile(reportFile, []byte(text), 0o644))
 }
-
-func earlier(a, b row) int { return a.At.Compare(b.At) }

@@ -143,22 +143,27 @@ func terminated(t *testing.T) {
 	require.Less(t, time.Since(began), 3*time.Second)
 }
 
-// storm publishes many events as fast as they are accepted.
+// storm publishes many events as fast as they are accepted: the first ones while the consumer is paused, so that they are more
+// than memory holds.
 func storm(t *testing.T) {
 	n := pick(20_000, 1_000_000)
-	s := newWorker(t)
+	s := newWorker(t, "VISCOUNT_ROUTER_WAITING_LIMIT=500")
 	s.Start()
 	began := time.Now()
-	memory := int64(0)
+	memory, most := int64(0), int64(0)
 	const batch = 500
-	for from := 0; from < n; from += 20 * batch {
-		publishAll(t, s, "storm_"+strconv.Itoa(from), min(20*batch, n-from), batch)
+	switchTo(t, s, "pause")
+	for from := 0; from < n; from += 40 * batch {
+		publishAll(t, s, "storm_"+strconv.Itoa(from), min(40*batch, n-from), batch)
 		rss, err := s.Memory()
 		require.NoError(t, err)
-		memory = max(memory, rss)
+		memory, most = max(memory, rss), max(most, handed(t, s))
+		if from == 0 {
+			switchTo(t, s, "resume")
+		}
 	}
 	accepted := time.Since(began)
-	settle(t, s, 20*time.Minute)
+	settle(t, s, time.Duration(pick(2, 20))*time.Minute)
 	took := time.Since(began)
 	rss, err := s.Memory()
 	require.NoError(t, err)
@@ -167,7 +172,7 @@ func storm(t *testing.T) {
 	stop(t, s)
 	distinct, doubled := tally(t, s)
 	record(t, row{Fault: "a storm of events", Profile: "worker", Events: int64(n), Injections: n / batch, Lost: int64(n) - distinct, Doubled: doubled, Recovery: (took - accepted).Seconds(),
-		Note: fmt.Sprintf("accepted %.0f/s, handled %.0f/s, at most %d MB resident", float64(n)/accepted.Seconds(), float64(n)/took.Seconds(), memory>>20)})
+		Note: fmt.Sprintf("accepted %.0f/s, handled %.0f/s, %d in the outbox at most, at most %d MB resident", float64(n)/accepted.Seconds(), float64(n)/took.Seconds(), most, memory>>20)})
 }
 
 // poisonKey compares runs with and without one key whose events fail.
@@ -218,13 +223,7 @@ func longPause(t *testing.T) {
 	limit, n := 500, pick(4000, 20_000)
 	s := newWorker(t, "VISCOUNT_ROUTER_WAITING_LIMIT="+strconv.Itoa(limit), "VISCOUNT_ROUTER_KEYS_IN_FLIGHT=64")
 	s.Start()
-	pause := func(what string) {
-		response, err := http.Post(s.URL()+"/api/v1/consumers/worker/"+what, "application/json", strings.NewReader(`{"reason":"test"}`))
-		require.NoError(t, err)
-		defer response.Body.Close()
-		require.Equal(t, http.StatusOK, response.StatusCode)
-	}
-	pause("pause")
+	switchTo(t, s, "pause")
 	publishAll(t, s, "order", n/2, 500)
 	require.Eventually(t, func() bool { status, err := s.Status(); return err == nil && status.Waiting >= int64(limit) }, 20*time.Second, 10*time.Millisecond)
 	early, err := s.Memory()
@@ -241,7 +240,7 @@ func longPause(t *testing.T) {
 	require.Less(t, late, early+(64<<20), "memory is flat")
 	held := status.Waiting
 	began := time.Now()
-	pause("resume")
+	switchTo(t, s, "resume")
 	settle(t, s, 2*time.Minute)
 	took := time.Since(began)
 	stop(t, s)
@@ -249,6 +248,15 @@ func longPause(t *testing.T) {
 	require.Empty(t, letters(t, s))
 	record(t, row{Fault: "a pause longer than the waiting limit", Profile: "worker", Events: int64(n), Injections: 1, Lost: int64(n) - distinct, Doubled: doubled, Recovery: took.Seconds(),
 		Note: fmt.Sprintf("limit %d, %d waited, %d MB then %d MB resident", limit, held, early>>20, late>>20)})
+}
+
+// switchTo pauses or resumes the worker's consumer.
+func switchTo(t *testing.T, s *servertest.Server, what string) {
+	t.Helper()
+	response, err := http.Post(s.URL()+"/api/v1/consumers/worker/"+what, "application/json", strings.NewReader(`{"reason":"test"}`))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
 // crashLoop: 500 events in hand when the process ends, and one of them ends it each time.
