@@ -11,11 +11,13 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-// foundBody is a page of what a search found. Total and facets are about all of it.
+// foundBody is a page of what a search found. Total and facets are about all of it, or of words that are common about the first
+// thousand.
 type foundBody struct {
 	Items       []search.Hit        `json:"items"`
 	NextCursor  string              `json:"next_cursor,omitzero"`
 	Total       int64               `json:"total"`
+	AtLeast     bool                `json:"at_least,omitzero"` // there may be more than total, and facets count only so many
 	Facets      search.Facets       `json:"facets"`
 	Corrections []search.Correction `json:"corrections,omitzero"` // words that no product has, and what was looked for instead
 }
@@ -49,7 +51,7 @@ func (s *Server) searchEndpoints() []endpoint {
 			query.After, query.Limit = after, limit+1
 			found, err := service.Find(ctx, r, query)
 			hits := pageOf(found.Items, limit, search.Hit.Cursor)
-			return foundBody{Items: hits.Items, NextCursor: hits.NextCursor, Total: found.Total, Facets: found.Facets, Corrections: found.Corrections}, err
+			return foundBody{Items: hits.Items, NextCursor: hits.NextCursor, Total: found.Total, AtLeast: found.AtLeast, Facets: found.Facets, Corrections: found.Corrections}, err
 		})},
 	}
 }

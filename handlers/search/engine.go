@@ -1,37 +1,93 @@
 package search
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/first-viscount/viscount/store"
 )
 
-// engine is a database's full text: where products are read that meet the condition on a match, and how well one matches. %d and
-// $match are the match's argument.
+// part is a part of what matches. Of what is common, the parts are read one after the other, so that the best hits are found
+// without ranking all: what is in the name comes first.
+type part int
+
+const (
+	anywhere   part = iota
+	allInName       // every word in the name
+	someInName      // not every one
+	noneInName      // but elsewhere
+)
+
+// engine is a database's full text.
 type engine struct {
-	from, condition, score string
-	match                  func(terms []term) string
+	matching string // where products are read by a match,
+	walking  string // and where in the order of an index %s, those that match picked out
+	within   string // the condition that picks them, if it is not match's own
+	doc      string // the product's place, which matches come in the order of
+	score    string // how well one matches; %d, if it stands there, is all's argument
+	match    func(terms []term, p part) []condition
+	all      func(terms []term) string
+}
+
+// condition is one on an argument, which %d stands for.
+type condition struct {
+	sql      string
+	argument any
 }
 
 // A word in the name counts ten times as much as one in the description, in the SKU six times, in the attributes three times.
 var engines = map[store.Kind]engine{
 	store.SQLite: {
-		from:      "product_index JOIN products AS p INDEXED BY products_narrow ON p.doc = product_index.rowid",
-		condition: "product_index MATCH $%d",
-		score:     "-bm25(product_index, 10.0, 6.0, 3.0, 1.0)",
-		match:     matchFTS5,
+		matching: "product_index JOIN products AS p INDEXED BY products_narrow ON p.doc = product_index.rowid",
+		walking:  "products AS p INDEXED BY %s",
+		within:   "p.doc IN (SELECT rowid FROM product_index WHERE product_index MATCH $%d)",
+		doc:      "product_index.rowid",
+		score:    "-bm25(product_index, 10.0, 6.0, 3.0, 1.0)",
+		match:    matchFTS5,
+		all:      func(terms []term) string { return fts5(terms, " AND ") },
 	},
 	store.PostgreSQL: {
-		from:      "products AS p",
-		condition: "words_index @@ ($%d::text)::tsquery",
-		score:     "CAST(ts_rank('{0.1, 0.3, 0.6, 1.0}', words_index, ($match::text)::tsquery) AS DOUBLE PRECISION)",
-		match:     matchTSQuery,
+		matching: "products AS p",
+		walking:  "products AS p",
+		doc:      "p.doc",
+		score:    "CAST(ts_rank('{0.1, 0.3, 0.6, 1.0}', words_index, ($%d::text)::tsquery) AS DOUBLE PRECISION)",
+		match:    matchTSQuery,
+		all:      func(terms []term) string { return tsquery(terms, " & ") },
 	},
 }
 
-// matchFTS5 writes the terms as SQLite's FTS5 takes them. Words are letters and digits, so that quotes hold them.
-func matchFTS5(terms []term) string {
-	return joined(terms, " AND ", " OR ", func(word string, prefix bool) string {
+func matchFTS5(terms []term, p part) []condition {
+	all, some := fts5(terms, " AND "), "{name_words} : ("+fts5(terms, " OR ")+")"
+	query := all
+	switch p {
+	case allInName:
+		query = "{name_words} : (" + all + ")"
+	case someInName:
+		query = "((" + all + ") AND " + some + ") NOT {name_words} : (" + all + ")"
+	case noneInName:
+		query = "(" + all + ") NOT " + some
+	}
+	return []condition{{"product_index MATCH $%d", query}}
+}
+
+func matchTSQuery(terms []term, p part) []condition {
+	const words, name = "words_index @@ ($%d::text)::tsquery", "name_index @@ ($%d::text)::tsquery"
+	all, some := tsquery(terms, " & "), tsquery(terms, " | ")
+	switch p {
+	case allInName:
+		return []condition{{name, all}}
+	case someInName:
+		return []condition{{words, all}, {name, some}, {"NOT " + name, all}}
+	case noneInName:
+		return []condition{{words, all}, {"NOT " + name, some}}
+	default:
+		return []condition{{words, all}}
+	}
+}
+
+// fts5 writes the terms as SQLite's FTS5 takes them. Words are letters and digits, so that quotes hold them.
+func fts5(terms []term, between string) string {
+	return joined(terms, between, " OR ", func(word string, prefix bool) string {
 		word = `"` + word + `"`
 		if prefix {
 			word += "*"
@@ -40,9 +96,9 @@ func matchFTS5(terms []term) string {
 	})
 }
 
-// matchTSQuery writes the terms as PostgreSQL's tsquery takes them.
-func matchTSQuery(terms []term) string {
-	return joined(terms, " & ", " | ", func(word string, prefix bool) string {
+// tsquery writes the terms as PostgreSQL's tsquery takes them.
+func tsquery(terms []term, between string) string {
+	return joined(terms, between, " | ", func(word string, prefix bool) string {
 		word = `'` + word + `'`
 		if prefix {
 			word += ":*"
@@ -51,7 +107,7 @@ func matchTSQuery(terms []term) string {
 	})
 }
 
-func joined(terms []term, and, or string, write func(word string, prefix bool) string) string {
+func joined(terms []term, between, or string, write func(word string, prefix bool) string) string {
 	all := make([]string, len(terms))
 	for i, t := range terms {
 		words := make([]string, len(t.words))
@@ -60,5 +116,37 @@ func joined(terms []term, and, or string, write func(word string, prefix bool) s
 		}
 		all[i] = "(" + strings.Join(words, or) + ")"
 	}
-	return strings.Join(all, and)
+	return strings.Join(all, between)
+}
+
+// conditions are what a hit must meet, with their arguments.
+type conditions struct {
+	all  []string
+	args []any
+}
+
+// argument adds an argument and answers the text with its number for %d.
+func (c *conditions) argument(text string, argument any) string {
+	c.args = append(c.args, argument)
+	return fmt.Sprintf(text, len(c.args))
+}
+
+func (c *conditions) add(sql string, argument any) { c.all = append(c.all, c.argument(sql, argument)) }
+
+func (c *conditions) where() string { return " WHERE " + strings.Join(c.all, " AND ") }
+
+func (c *conditions) filter(q Query) {
+	c.all = append(c.all, "deleted = 0")
+	if q.Category != "" {
+		c.add("category_id = $%d", q.Category)
+	}
+	if q.Active != nil {
+		c.add("is_active = $%d", store.Bit(*q.Active))
+	}
+	if q.MinPrice != nil {
+		c.add("price >= $%d", int64(*q.MinPrice))
+	}
+	if q.MaxPrice != nil {
+		c.add("price <= $%d", int64(*q.MaxPrice))
+	}
 }

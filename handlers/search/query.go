@@ -1,12 +1,10 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
@@ -15,7 +13,9 @@ import (
 // Sort is an order of what was found.
 type Sort string
 
-// The orders of a search. Without words to look for, relevance is the order of ids.
+// The orders of a search. Without words to look for, relevance is the order of ids. Of words that more products have than are
+// counted, those that have all in their name come first, then those that have some there; of these parts, one that is as large
+// again is not ranked.
 const (
 	ByRelevance Sort = "relevance"
 	ByPrice     Sort = "price"
@@ -62,6 +62,7 @@ const cursorMark = "\x00" // stands in no product
 type Found struct {
 	Items       []Hit
 	Total       int64
+	AtLeast     bool // Total is Service.MostCounted: there may be more, and Facets count only so many
 	Facets      Facets
 	Corrections []Correction
 }
@@ -84,6 +85,7 @@ type Correction struct {
 const (
 	longestText = 256
 	mostTerms   = 16
+	mostCounted = 1000
 )
 
 // Find looks for products.
@@ -91,33 +93,37 @@ func (s *Service) Find(ctx context.Context, r store.Reader, q Query) (found Foun
 	if len(q.Text) > longestText {
 		return found, store.Refuse(store.InvalidValue, "", "q is longer than %d bytes", longestText)
 	}
-	terms, corrections, err := termsOf(ctx, r, q.Text)
-	if err != nil {
+	if q.Sort == "" {
+		q.Sort = ByRelevance
+	}
+	by, known := orders[q.Sort]
+	if !known {
+		return found, store.Refuse(store.InvalidValue, "", "sort must be one of %v", Sorts)
+	}
+	l := look{Query: q, engine: engines[r.Kind()], reader: r, most: cmp.Or(s.MostCounted, mostCounted)}
+	if l.terms, found.Corrections, err = termsOf(ctx, r, q.Text); err != nil {
 		return found, err
 	}
-	found.Corrections = corrections
-	plan, err := planOf(r.Kind(), q, terms)
-	if err != nil {
-		return found, err
-	}
-	if err := found.count(ctx, r, plan); err != nil {
+	if err := found.count(ctx, l); err != nil {
 		return found, fmt.Errorf("counting what was found: %w", err)
 	}
-	found.Items, err = store.All(ctx, r, func(row store.Scanner) (h Hit, err error) {
-		h.Product, err = scanProduct(row, &h.Score, &h.sortedBy)
-		if plan.byScore { // to its last digit, which SQLite does not write
-			h.sortedBy = strconv.FormatFloat(h.Score, 'g', -1, 64)
-		}
-		highlight(&h, terms)
-		return h, err
-	}, plan.page, plan.pageArgs...)
+	l.common = found.AtLeast
+	switch {
+	case by != byScore:
+		found.Items, err = l.sorted(ctx, by)
+	case len(l.terms) > 0:
+		found.Items, err = l.best(ctx)
+	default:
+		found.Items, err = l.sorted(ctx, byID)
+	}
 	return found, err
 }
 
-func (f *Found) count(ctx context.Context, r store.Reader, p plan) error {
+func (f *Found) count(ctx context.Context, l look) error {
 	f.Facets.Categories = map[string]int64{}
 	low, high := events.Money(math.MaxInt64), events.Money(-1)
-	_, err := store.All(ctx, r, func(row store.Scanner) (struct{}, error) {
+	query, args := l.facets()
+	_, err := store.All(ctx, l.reader, func(row store.Scanner) (struct{}, error) {
 		var category string
 		var active bool
 		var n, least, most int64
@@ -131,126 +137,10 @@ func (f *Found) count(ctx context.Context, r store.Reader, p plan) error {
 		}
 		low, high = min(low, events.Money(least)), max(high, events.Money(most))
 		return struct{}{}, err
-	}, p.facets, p.facetArgs...)
+	}, query, args...)
 	if f.Total > 0 {
 		f.Facets.MinPrice, f.Facets.MaxPrice = &low, &high
 	}
+	f.AtLeast = len(l.terms) > 0 && f.Total >= int64(l.most)
 	return err
-}
-
-// order is how a Sort is said in SQL. Its column is written as text into the cursor; cast brings it back.
-type order struct {
-	column, cast string
-	down         bool
-}
-
-var orders = map[Sort]order{
-	ByRelevance: {"score", "DOUBLE PRECISION", true},
-	ByPrice:     {"price", "BIGINT", false}, ByPriceDown: {"price", "BIGINT", true},
-	ByName: {"name_words", "TEXT", false}, ByNameDown: {"name_words", "TEXT", true},
-	ByNewest: {"at", "BIGINT", true},
-}
-
-var byID = order{"product_id", "TEXT", false}
-
-// plan are the two statements of a search.
-type plan struct {
-	facets, page        string
-	facetArgs, pageArgs []any
-	byScore             bool
-}
-
-func planOf(kind store.Kind, q Query, terms []term) (p plan, err error) {
-	if q.Sort == "" {
-		q.Sort = ByRelevance
-	}
-	by, known := orders[q.Sort]
-	if !known {
-		return p, store.Refuse(store.InvalidValue, "", "sort must be one of %v", Sorts)
-	}
-	var c conditions
-	hits, score := "hits AS", "CAST(0 AS DOUBLE PRECISION)"
-	from := "products AS p"
-	switch {
-	case len(terms) > 0:
-		of := engines[kind]
-		number := c.add(of.condition, of.match(terms))
-		from, score, hits = of.from, strings.ReplaceAll(of.score, "$match", "$"+strconv.Itoa(number)), "hits AS MATERIALIZED"
-	case q.Sort == ByRelevance:
-		by = byID
-	}
-	c.filter(q)
-	where := " WHERE " + strings.Join(c.all, " AND ")
-	p.facets, p.facetArgs = "SELECT category_id, is_active, COUNT(*), MIN(price), MAX(price) FROM "+from+where+" GROUP BY category_id, is_active", slices.Clone(c.args)
-
-	p.byScore = by.column == "score"
-	after, direction, beyond := "", "", ">"
-	if by.down {
-		direction, beyond = " DESC", "<"
-	}
-	if q.After != "" {
-		value, id, err := q.position(by)
-		if err != nil {
-			return p, err
-		}
-		c.args = append(c.args, value, id)
-		after = fmt.Sprintf(" WHERE (%s, product_id) %s (CAST($%d AS %s), $%d)", by.column, beyond, len(c.args)-1, by.cast, len(c.args))
-	}
-	p.pageArgs = append(c.args, q.Limit)
-	names := ""
-	if by.column == "name_words" {
-		names = ", p.name_words"
-	}
-	// What is sorted is narrow: the rest of a product is read for the page alone.
-	p.page = fmt.Sprintf(`WITH %s (SELECT p.doc, p.product_id, p.price, p.at%s, %s AS score FROM %s%s),
-		page AS MATERIALIZED (SELECT doc, score, CAST(%s AS TEXT) AS place FROM hits%s ORDER BY %s%s, product_id%s LIMIT $%d)
-		SELECT %s, score, place FROM page JOIN products ON products.doc = page.doc ORDER BY %s%s, product_id%s`,
-		hits, names, score, from, where, by.column, after, by.column, direction, direction, len(p.pageArgs), columns, by.column, direction, direction)
-	return p, nil
-}
-
-// conditions are what a hit must meet, with their arguments.
-type conditions struct {
-	all  []string
-	args []any
-}
-
-// add adds a condition on one argument, whose number replaces %d, and answers the number.
-func (c *conditions) add(condition string, argument any) int {
-	c.args = append(c.args, argument)
-	c.all = append(c.all, fmt.Sprintf(condition, len(c.args)))
-	return len(c.args)
-}
-
-func (c *conditions) filter(q Query) {
-	c.all = append(c.all, "deleted = 0")
-	if q.Category != "" {
-		c.add("category_id = $%d", q.Category)
-	}
-	if q.Active != nil {
-		c.add("is_active = $%d", store.Bit(*q.Active))
-	}
-	if q.MinPrice != nil {
-		c.add("price >= $%d", int64(*q.MinPrice))
-	}
-	if q.MaxPrice != nil {
-		c.add("price <= $%d", int64(*q.MaxPrice))
-	}
-}
-
-// position reads a cursor.
-func (q Query) position(by order) (value any, id string, err error) {
-	text, id, ok := strings.Cut(q.After, cursorMark)
-	switch by.cast {
-	case "BIGINT":
-		value, err = strconv.ParseInt(text, 10, 64)
-	case "DOUBLE PRECISION":
-		value, err = strconv.ParseFloat(text, 64)
-	default:
-		value = text
-	}
-	if !ok || err != nil {
-		return nil, "", store.Refuse(store.InvalidValue, "", "cursor is none that this search gave out")
-	}
-	return value, id, nil
 }

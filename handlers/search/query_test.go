@@ -154,3 +154,72 @@ func TestMatchesAreHighlighted(t *testing.T) {
 	require.Regexp(t, "^… many .* many …$|^… words .* …$", text)
 	require.Less(t, len(text), 220)
 }
+
+// Words that many products have are found part by part, and not all are counted and ranked; whoever pages on still sees every
+// product once.
+func TestWhatIsCommonIsFoundWhole(t *testing.T) {
+	f := newKit(t)
+	f.svc.MostCounted = 4
+	want := []string{}
+	for i := range 30 {
+		id := fmt.Sprintf("p%02d", i)
+		name, description := "Thing", "Green tea for all."
+		switch {
+		case i%10 == 0: // in three, fewer than are counted
+			name = "Green Tea"
+		case i%3 == 0: // in nine, too many to rank
+			name = "Tea"
+		}
+		f.create(id, name, description, fmt.Sprint("shelf", i%2), events.Money(i), i%4 > 0)
+		want = append(want, id)
+	}
+	f.create("other", "Coffee", "", "shelf0", 1, true)
+	for _, sort := range search.Sorts {
+		for _, limit := range []int{1, 4, 7, 50} {
+			q := search.Query{Text: "green te", Sort: sort, Limit: limit}
+			require.ElementsMatch(t, want, f.through(q), "by %s, %d a page", sort, limit)
+			q.Category = "shelf1"
+			require.Len(t, f.through(q), 15, "by %s, %d a page", sort, limit)
+		}
+	}
+	require.Equal(t, want, f.through(search.Query{Text: "green", Sort: search.ByPrice, Limit: 4}))
+	found := f.find(search.Query{Text: "green tea"})
+	require.True(t, found.AtLeast)
+	require.Equal(t, []int64{4, 4}, []int64{found.Total, found.Facets.Active + found.Facets.Inactive})
+	require.ElementsMatch(t, []string{"p00", "p10", "p20"}, ids(found)[:3], "all in the name come first")
+	require.ElementsMatch(t, []string{"p03", "p06", "p09", "p12", "p15", "p18", "p21", "p24", "p27"}, ids(found)[3:12], "then some in the name")
+	require.Positive(t, found.Items[0].Score)
+	require.Zero(t, found.Items[3].Score, "too many to rank")
+
+	few := f.find(search.Query{Text: "coffee"})
+	require.False(t, few.AtLeast)
+	require.Equal(t, int64(1), few.Total)
+	require.False(t, f.find(search.Query{}).AtLeast, "all products are counted")
+	require.ErrorContains(t, f.try(search.Query{Text: "green", After: "9score 1\x00p00"}), store.InvalidValue)
+}
+
+// A cursor holds when what it was given out for becomes common, or rare, before the next page.
+func TestACursorHoldsWhileProductsChange(t *testing.T) {
+	f := shelf(t)
+	all := ids(f.find(search.Query{Text: "coffee"}))
+	first := f.find(search.Query{Text: "coffee", Limit: 2})
+	f.svc.MostCounted = 2
+	require.Equal(t, all[2:], ids(f.find(search.Query{Text: "coffee", After: first.Items[1].Cursor()})))
+	first = f.find(search.Query{Text: "coffee", Limit: 1})
+	f.svc.MostCounted = 0
+	rest := ids(f.find(search.Query{Text: "coffee", After: first.Items[0].Cursor()}))
+	require.ElementsMatch(t, all, append(ids(first), rest...))
+}
+
+// through reads every page.
+func (f fixture) through(q search.Query) []string {
+	all := []string{}
+	for {
+		page := f.find(q)
+		all = append(all, ids(page)...)
+		if len(page.Items) < q.Limit {
+			return all
+		}
+		q.After = page.Items[len(page.Items)-1].Cursor()
+	}
+}

@@ -24,7 +24,11 @@ var Migrations embed.FS
 var Projection = []string{"products", "words", "word_trigrams"}
 
 // Service finds products.
-type Service struct{}
+type Service struct {
+	// MostCounted is how many hits of a search for words are counted, and ranked, at most; 1000 if 0. What is more common costs
+	// more to count and to rank than the answer is worth.
+	MostCounted int
+}
 
 // Product is a product as the index knows it.
 type Product struct {

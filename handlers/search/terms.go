@@ -51,6 +51,7 @@ func lookUp(ctx context.Context, r store.Reader, word string) (known, begins boo
 }
 
 const (
+	mostAlike   = 300 // of the same letters, of which the common ones are
 	candidates  = 60
 	mostSimilar = 3
 	shortForTwo = 5 // letters from which two mistakes are forgiven
@@ -61,8 +62,10 @@ const (
 // similarTo finds words of the vocabulary that a misspelt one may stand for: those with the fewest mistakes between.
 func similarTo(ctx context.Context, r store.Reader, word string) ([]string, error) {
 	alike, err := store.All(ctx, r, func(s store.Scanner) (word string, err error) { return word, s.Scan(&word) },
-		"SELECT w.word FROM "+element[r.Kind()]+` AS piece JOIN word_trigrams AS w ON w.trigram = piece.word JOIN words ON words.word = w.word
-			GROUP BY w.word, words.products ORDER BY COUNT(*) DESC, words.products DESC, w.word LIMIT $2`, list(trigrams(word)), candidates)
+		"WITH alike AS (SELECT w.word, COUNT(*) AS shared FROM "+element[r.Kind()]+` AS piece JOIN word_trigrams AS w ON w.trigram = piece.word
+			GROUP BY w.word ORDER BY COUNT(*) DESC, w.word LIMIT $2)
+			SELECT words.word FROM alike JOIN words ON words.word = alike.word ORDER BY shared DESC, products DESC, words.word LIMIT $3`,
+		list(trigrams(word)), mostAlike, candidates)
 	if err != nil {
 		return nil, err
 	}
