@@ -23,9 +23,13 @@ type Router struct {
 // Subscriber gives the subscriber of a consumer, which keeps the order of a key over all its topics.
 type Subscriber func(consumer string) (message.Subscriber, error)
 
+// closeTimeout is how long Close waits for handlers after their contexts have ended: what outlasted the drain has had its time,
+// and comes again.
+const closeTimeout = 3 * time.Second
+
 // New registers every route of the services.
 func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router, error) {
-	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, watermillLogger(log))
+	wm, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, watermillLogger(log))
 	if err != nil {
 		return nil, fmt.Errorf("making the router: %w", err)
 	}

@@ -130,7 +130,20 @@ func terminated(t *testing.T) {
 	record(t, row{Fault: "SIGTERM at work", Profile: "worker", Events: int64(total), Injections: 1, Lost: int64(total) - distinct, Doubled: doubled,
 		Note: fmt.Sprintf("%d in flight, ended after %.1f s, 0 dead letters", had, took.Seconds())})
 
+	s.Start("FAULTS_PAUSE=100ms", "VISCOUNT_DRAIN_TIMEOUT=2s") // handlers that outlast the drain are cut off soon after it
+	publishAll(t, s, "slow", 500, 500)
+	require.Eventually(t, func() bool { status, err := s.Status(); return err == nil && status.InFlight > 100 }, 20*time.Second, 5*time.Millisecond)
+	began = time.Now()
+	require.NoError(t, s.Signal(syscall.SIGTERM))
+	short, end := context.WithTimeout(t.Context(), time.Minute)
+	defer end()
+	_ = s.Wait(short) // it may end with an error: not all was done
+	require.NoError(t, short.Err())
+	t.Logf("500 slow ones and a drain of 2 s: ended after %v", time.Since(began).Round(time.Millisecond))
+	require.Less(t, time.Since(began), 20*time.Second)
+
 	s.Start("FAULTS_PAUSE=100ms") // a second signal ends at once
+	require.Empty(t, letters(t, s))
 	publishAll(t, s, "again", 500, 500)
 	require.Eventually(t, func() bool { status, err := s.Status(); return err == nil && status.InFlight > 100 }, 20*time.Second, 5*time.Millisecond)
 	began = time.Now()
