@@ -177,8 +177,9 @@ start() {
 	status
 }
 stop() {
-	local n
-	for n in $(seq "$KAFKA_NODES"); do end "kafka-$n" TERM; done
+	local n signal=TERM
+	[ "$KAFKA_NODES" = 1 ] || signal=KILL # the last of a cluster waits for a quorum that has ended; their data goes anyway
+	for n in $(seq "$KAFKA_NODES"); do end "kafka-$n" $signal; done
 	end pubsub TERM
 	end postgres QUIT # at once: its data goes with it
 	[ ! -f "$DIR/postgres-data" ] || rm -rf "$(cat "$DIR/postgres-data")"
