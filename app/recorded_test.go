@@ -91,7 +91,6 @@ func TestTopicsKeepRecordedEvents(t *testing.T) {
 			const topic = "product-catalog.product.created.v1"
 			foreign := uuid.Must(uuid.NewV7())
 			publish(topic, productCreated(t, foreign, "prod_foreign", "Kettle"))
-			publish(topic, productCreated(t, foreign, "prod_conflict", "Kettle")) // another event with the same id
 			publish(topic, []byte("{not json"))
 			for i := range 450 {
 				publish(topic, productCreated(t, uuid.Must(uuid.NewV7()), fmt.Sprint("prod_", i), "Cup"))
@@ -101,6 +100,7 @@ func TestTopicsKeepRecordedEvents(t *testing.T) {
 				return answer["total"]
 			}
 			require.Eventually(t, func() bool { return total("kettle") == 2.0 && total("cup") == 450.0 }, time.Minute, 20*time.Millisecond)
+			publish(topic, productCreated(t, foreign, "prod_conflict", "Kettle")) // another event with the same id, which comes second: keys are not in order of each other
 			quiet(t, a)
 
 			for _, s := range a.Services() {
