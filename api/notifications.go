@@ -57,6 +57,11 @@ func (b contactBody) contact(customer string) notifications.Contact {
 	return notifications.Contact{CustomerID: customer, Name: b.Name, Email: b.Email, Webhook: b.Webhook, Watched: b.Watched, Preferences: b.Preferences, Quiet: b.Quiet}
 }
 
+// staffBody are the ways to staff.
+type staffBody struct {
+	Items []notifications.Way `json:"items"`
+}
+
 // secretBody is what a receiver verifies signatures with.
 type secretBody struct {
 	Recipient string `json:"recipient"`
@@ -85,6 +90,10 @@ func (s *Server) notificationEndpoints() []endpoint {
 					CustomerID: c.Query("customer_id"), Recipient: c.Query("recipient"), Status: c.Query("status"),
 					Channel: notifications.Channel(c.Query("channel")), EventID: c.Query("event_id"), Before: before, Limit: limit,
 				})
+			})},
+		{http.MethodGet, "/notifications/staff", Viewer, "Who of staff is told about stock, by which channels", nil,
+			reading(s, "notifications", func(context.Context, store.Reader, *gin.Context) (staffBody, error) {
+				return staffBody{Items: service.StaffWays()}, nil
 			})},
 		{http.MethodGet, "/notifications/:id", Viewer, "One notification", nil,
 			reading(s, "notifications", func(ctx context.Context, r store.Reader, c *gin.Context) (notifications.Message, error) {

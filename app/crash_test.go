@@ -20,7 +20,7 @@ func (p *process) work() (n int64, err error) {
 // orders. Nothing accepted may be lost, nothing may happen twice, and redelivered events must have been absorbed.
 func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
 	const orders, kills = 2000, 5
-	p := newProcess(t)
+	p := newProcess(t, environment("local", telling(t))...)
 	p.Start()
 	type outcome struct {
 		report *simulator.Report
@@ -42,6 +42,7 @@ func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
 		require.NoError(t, o.err)
 		for _, i := range o.report.Invariants {
 			assert.True(t, i.Held, "%s: %s", i.Name, i.Detail)
+			assert.Positive(t, i.Checked, "%s: %s", i.Name, i.Detail)
 		}
 		require.Positive(t, o.report.DuplicatesAbsorbed, "no event was delivered again: the kills hit nothing")
 		if t.Failed() {

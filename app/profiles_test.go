@@ -115,6 +115,7 @@ func TestProfiles(t *testing.T) {
 		for instances, name := range []string{"one process", "a process per service", "two processes per service"} {
 			t.Run(profile+"/"+name, func(t *testing.T) {
 				env := profiles[profile](t)
+				maps.Copy(env, telling(t))
 				all := platform(t, profile, env, instances)
 				report, err := simulator.Run(t.Context(), simulator.Options{URL: all[0].URL(), Orders: orders, Seed: 11, Products: 60, SettleTimeout: time.Minute})
 				require.NoError(t, err)

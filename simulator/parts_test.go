@@ -18,6 +18,10 @@ type world struct {
 	balance  balanceFacts
 	journal  []entryFacts
 	messages []messageFacts
+	contacts []contact
+	staff    []staffFacts
+	happened []productEvent
+	received map[string]bool
 	trail    []record
 	orders   []purchaseFacts
 	product  *product
@@ -49,9 +53,20 @@ func honestWorld(t *testing.T) *world {
 		"lifetime_value":[{"currency":"USD","orders":1,"final_amount":"7.00","refunded_amount":"1.50","net_amount":"5.50"}]}`), &w.customer))
 	require.NoError(t, json.Unmarshal([]byte(`{"currencies":[{"currency":"USD","debits":"10.00","credits":"10.00","accounts":[
 		{"account":"1000","debits":"7.00","credits":"1.50"},{"account":"2100","debits":"1.50","credits":"1.50"},{"account":"4000","debits":"0.00","credits":"7.00"},{"account":"4900","debits":"1.50","credits":"0.00"}]}]}`), &w.balance))
-	require.NoError(t, json.Unmarshal([]byte(`[{"message_id":"m1","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"created"}]},
-		{"message_id":"m2","recipient":"customer:cust_1","channel":"webhook","notices":[{"event_id":"created"}]},
-		{"message_id":"m3","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"validated"},{"event_id":"price"}]}]`), &w.messages))
+	require.NoError(t, json.Unmarshal([]byte(`[
+		{"message_id":"m1","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"created","type":"order.created","data":{"order_id":"order_1_t_1"}}]},
+		{"message_id":"m2","recipient":"customer:cust_1","channel":"webhook","status":"sent","notices":[{"event_id":"created","type":"order.created","data":{"order_id":"order_1_t_1"}}]},
+		{"message_id":"m3","recipient":"customer:cust_1","channel":"email","notices":[{"event_id":"validated","type":"order.validated","data":{"order_id":"order_1_t_1"}}]},
+		{"message_id":"m4","recipient":"customer:cust_1","channel":"webhook","notices":[{"event_id":"validated","type":"order.validated","data":{"order_id":"order_1_t_1"}}]},
+		{"message_id":"m5","recipient":"customer:cust_2","channel":"email","notices":[{"event_id":"price","type":"product.price_changed","data":{"product_id":"prod_1_t_1"}}, {"event_id":"out","type":"product.out_of_stock","data":{"product_id":"prod_1_t_1"}}]},
+		{"message_id":"m6","recipient":"staff:webhook","channel":"webhook","notices":[{"event_id":"low","type":"inventory.low_stock_alert","data":{"product_id":"prod_1_t_1"}}, {"event_id":"out","type":"product.out_of_stock","data":{"product_id":"prod_1_t_1"}}]},
+		{"message_id":"m7","recipient":"customer:cust_7","channel":"email","notices":[{"event_id":"other","type":"order.created","data":{"order_id":"order_of_somebody_else"}}]}]`), &w.messages))
+	require.NoError(t, json.Unmarshal([]byte(`[{"event_id":"price","event_type":"product.price_changed","data":{"product_id":"prod_1_t_1"}},
+		{"event_id":"out","event_type":"product.out_of_stock","data":{"product_id":"prod_1_t_1"}},{"event_id":"low","event_type":"inventory.low_stock_alert","data":{"product_id":"prod_1_t_1"}}]`), &w.happened))
+	w.contacts = []contact{
+		{customer: "cust_1", channels: []string{byEmail, byWebhook}}, {customer: "cust_2", channels: []string{byEmail}, noOrders: true, watches: []string{"prod_1_t_1"}},
+	}
+	w.staff, w.received = []staffFacts{{"staff:webhook", byWebhook}}, map[string]bool{"m2": true}
 	w.append(record{EventID: "e1", Product: "prod_1", New: 10})
 	w.append(record{EventID: "e2", Product: "prod_1", Old: 10, New: 40, Reference: "po_1"})
 	return w
@@ -69,12 +84,13 @@ func (w *world) append(r record) {
 }
 
 func (w *world) broken() (names []string) {
-	b := newBooks(&run{})
+	b := newBooks(&run{Options: Options{Seed: 1}, id: "t", contacts: w.contacts})
 	b.ended, b.adjusted = []ended{w.ended}, map[string]int64{"prod_1": w.stock}
 	b.customer("cust_1", w.customer, w.history)
 	b.balanced(w.balance)
 	b.journal(w.journal)
-	b.messages("cust_1", w.messages)
+	b.messages(b.tellings(w.contacts, w.staff, w.happened), w.messages)
+	b.arrivals(w.messages, func(message string) bool { return w.received[message] })
 	b.counted(w.revenue)
 	b.trail([]*product{w.product}, w.trail)
 	b.purchases(w.product, w.orders)
@@ -87,13 +103,22 @@ func (w *world) broken() (names []string) {
 	return names
 }
 
+// A server was broken, too, and simulate saw it red. With a message's key that differs for the same event, no guard in the table
+// of notices, and every tenth notice entered twice: "3 of 26 broken: event … stands in 2 messages to customer:cust_11_16", the
+// same by webhook, and of staff. With a key without the channel, where a mail and a webhook of one event are one: "14 of 22
+// broken: event … stands in 0 messages", beside the outcomes that are awaited.
 func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 	require.Empty(t, honestWorld(t).broken(), "an honest platform breaks nothing")
 	const (
 		history   = "customers: history, points and lifetime value agree with orders"
 		balance   = "accounting: debits = credits"
 		posted    = "accounting: payments and refunds are those of orders"
-		told      = "notifications: each event in exactly one message per recipient and channel"
+		orderMail = "notifications: customers about orders, each event in exactly one message or digest by email"
+		orderHook = "notifications: customers about orders, each event in exactly one message or digest by webhook"
+		watchMail = "notifications: customers about watched products, each event in exactly one message or digest by email"
+		stockHook = "notifications: staff about stock, each event in exactly one message or digest by webhook"
+		stockMail = "notifications: staff about stock, each event in exactly one message or digest by email"
+		arrived   = "notifications: every webhook that was sent has arrived"
 		chain     = "audit: the chain verifies"
 		trail     = "audit: every adjustment stands in the trail once"
 		open      = "procurement: at most one open purchase order per product and location"
@@ -105,30 +130,37 @@ func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 		change func(w *world)
 		rule   string
 	}{
-		"an order is missing in the history":   {func(w *world) { w.history = w.history[1:] }, history},
-		"a refund was forgotten":               {func(w *world) { w.history[0].Refunded = 0 }, history},
-		"points were not taken back":           {func(w *world) { w.history[0].TakenBack = 0 }, history},
-		"a refund of a cancelled order counts": {func(w *world) { w.customer.Value[0].Net = events.Money(0) }, history},
-		"the points are not the orders'":       {func(w *world) { w.customer.Points.Balance = 6 }, history},
-		"a currency is missing":                {func(w *world) { w.customer.Value = nil }, history},
-		"an account is out of balance":         {func(w *world) { w.balance.Currencies[0].Accounts[0].Debits++ }, balance},
-		"the sums are not the accounts'":       {func(w *world) { w.balance.Currencies[0].Debits, w.balance.Currencies[0].Credits = 1, 1 }, balance},
-		"a payment was posted twice":           {func(w *world) { w.journal = append(w.journal, w.journal[0]) }, posted},
-		"a refund was not posted":              {func(w *world) { w.journal = w.journal[:1] }, posted},
-		"a refund is not reconciled":           {func(w *world) { w.journal = w.journal[:2] }, posted},
-		"the wrong amount":                     {func(w *world) { w.journal[1].Amount = 151 }, posted},
-		"a mail too many": {func(w *world) {
-			w.messages = append(w.messages, w.messages[0])
-		}, told},
-		"a mail is missing":                 {func(w *world) { w.messages = w.messages[1:] }, told},
-		"a digest tells an event again":     {func(w *world) { w.messages[2].Notices = append(w.messages[2].Notices, w.messages[0].Notices[0]) }, told},
-		"a record was changed":              {func(w *world) { w.trail[0].seal = "other" }, chain},
-		"a record is missing":               {func(w *world) { w.trail = w.trail[1:] }, chain},
-		"records were exchanged":            {func(w *world) { w.trail[0], w.trail[1] = w.trail[1], w.trail[0] }, chain},
-		"a record was inserted":             {func(w *world) { w.trail = append(w.trail, w.trail[1]) }, chain},
-		"an adjustment is not in the trail": {func(w *world) { w.trail = w.trail[:1] }, trail},
-		"an adjustment stands twice":        {func(w *world) { w.append(w.trail[0]) }, trail},
-		"two open purchase orders":          {func(w *world) { w.orders[2].Location = "main" }, open},
+		"an order is missing in the history":     {func(w *world) { w.history = w.history[1:] }, history},
+		"a refund was forgotten":                 {func(w *world) { w.history[0].Refunded = 0 }, history},
+		"points were not taken back":             {func(w *world) { w.history[0].TakenBack = 0 }, history},
+		"a refund of a cancelled order counts":   {func(w *world) { w.customer.Value[0].Net = events.Money(0) }, history},
+		"the points are not the orders'":         {func(w *world) { w.customer.Points.Balance = 6 }, history},
+		"a currency is missing":                  {func(w *world) { w.customer.Value = nil }, history},
+		"an account is out of balance":           {func(w *world) { w.balance.Currencies[0].Accounts[0].Debits++ }, balance},
+		"the sums are not the accounts'":         {func(w *world) { w.balance.Currencies[0].Debits, w.balance.Currencies[0].Credits = 1, 1 }, balance},
+		"a payment was posted twice":             {func(w *world) { w.journal = append(w.journal, w.journal[0]) }, posted},
+		"a refund was not posted":                {func(w *world) { w.journal = w.journal[:1] }, posted},
+		"a refund is not reconciled":             {func(w *world) { w.journal = w.journal[:2] }, posted},
+		"the wrong amount":                       {func(w *world) { w.journal[1].Amount = 151 }, posted},
+		"a mail too many":                        {func(w *world) { w.messages = append(w.messages, w.messages[0]) }, orderMail},
+		"a mail is missing":                      {func(w *world) { w.messages = w.messages[1:] }, orderMail},
+		"a webhook is missing":                   {func(w *world) { w.messages[1].Notices = nil }, orderHook},
+		"a mail tells an event of another":       {func(w *world) { w.messages[2].Notices = append(w.messages[2].Notices, w.messages[0].Notices[0]) }, orderMail},
+		"a digest tells an event twice":          {func(w *world) { w.messages[4].Notices = append(w.messages[4].Notices, w.messages[4].Notices[0]) }, watchMail},
+		"a digest has lost an event":             {func(w *world) { w.messages[4].Notices = w.messages[4].Notices[:1] }, watchMail},
+		"staff were not told":                    {func(w *world) { w.messages[5].Notices = w.messages[5].Notices[1:] }, stockHook},
+		"staff were told twice":                  {func(w *world) { w.messages = append(w.messages, w.messages[5]) }, stockHook},
+		"staff were told by mail":                {func(w *world) { w.messages[5].Channel = byEmail }, stockMail},
+		"a customer who left no address is told": {func(w *world) { w.messages[6].Notices = w.messages[0].Notices }, orderMail},
+		"a customer is told what he refuses":     {func(w *world) { w.messages[2].Recipient = "customer:cust_2" }, orderMail},
+		"a webhook never came":                   {func(w *world) { w.received = nil }, arrived},
+		"a record was changed":                   {func(w *world) { w.trail[0].seal = "other" }, chain},
+		"a record is missing":                    {func(w *world) { w.trail = w.trail[1:] }, chain},
+		"records were exchanged":                 {func(w *world) { w.trail[0], w.trail[1] = w.trail[1], w.trail[0] }, chain},
+		"a record was inserted":                  {func(w *world) { w.trail = append(w.trail, w.trail[1]) }, chain},
+		"an adjustment is not in the trail":      {func(w *world) { w.trail = w.trail[:1] }, trail},
+		"an adjustment stands twice":             {func(w *world) { w.append(w.trail[0]) }, trail},
+		"two open purchase orders":               {func(w *world) { w.orders[2].Location = "main" }, open},
 		"a delivery raised the stock twice": {func(w *world) {
 			w.append(record{EventID: "e3", Product: "prod_1", Old: 40, New: 70, Reference: "po_1"})
 			w.stock = 70
@@ -157,4 +189,15 @@ func TestTheSealOfARecordIsItsCanonicalContent(t *testing.T) {
 	changed, err := sealOf([]byte(`{"sequence":2,"reason":"ü"}`))
 	require.NoError(t, err)
 	require.NotEqual(t, one, changed)
+}
+
+func TestAnInvariantWithNothingToCheckSaysSo(t *testing.T) {
+	b := newBooks(&run{})
+	b.messages(nil, nil)
+	b.arrivals(nil, nil)
+	for _, i := range b.invariants() {
+		if i.Name != "money: captured - refunded = revenue" {
+			require.Equal(t, []any{"nothing to check", 0, true}, []any{i.Detail, i.Checked, i.Held}, i.Name)
+		}
+	}
 }

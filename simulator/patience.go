@@ -13,6 +13,9 @@ type patience struct {
 	last  atomic.Int64 // when something moved, in nanoseconds
 }
 
+// patienceStep is how often is asked what a broker may still hold.
+const patienceStep = 200 * time.Millisecond
+
 func (r *run) patience() *patience {
 	p := &patience{limit: r.SettleTimeout}
 	p.moved()

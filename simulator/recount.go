@@ -215,7 +215,7 @@ func (r *run) quiesce(ctx context.Context) error {
 // finalFacts are an order's facts when nobody's outcome is awaited any more, or no order's outcomes come any more. A broker may
 // hold events that no status tells of: Pub/Sub does not say how many.
 func (r *run) finalFacts(ctx context.Context, o *order, p *patience) (f facts, err error) {
-	err = p.until(ctx, 200*time.Millisecond, func() (int, error) {
+	err = p.until(ctx, patienceStep, func() (int, error) {
 		f, err = r.factsOf(ctx, o)
 		return len(f.trace.Awaited), err
 	})
@@ -267,7 +267,10 @@ func (r *rule) check(held bool, format string, args ...any) {
 const shown = 3 // offenders named in a detail
 
 func (r *rule) invariant() Invariant {
-	i := Invariant{Name: r.name, Held: len(r.broken) == 0, Detail: fmt.Sprintf("%d checked", r.checked)}
+	i := Invariant{Name: r.name, Held: len(r.broken) == 0, Checked: r.checked, Detail: fmt.Sprintf("%d checked", r.checked)}
+	if r.checked == 0 {
+		i.Detail = "nothing to check"
+	}
 	if !i.Held {
 		slices.Sort(r.broken)
 		i.Detail = fmt.Sprintf("%d of %d broken: %s", len(r.broken), r.checked, strings.Join(r.broken[:min(shown, len(r.broken))], "; "))

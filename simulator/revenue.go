@@ -26,10 +26,10 @@ func (r *run) revenue(ctx context.Context) (sum revenueFacts, err error) {
 	return sum, err
 }
 
-// begin notes what analytics had counted before the run, when nothing was on its way.
+// begin notes which messages stood and what analytics had counted before the run, when nothing was on its way.
 func (r *run) begin(ctx context.Context) (err error) {
-	if !r.has("analytics") {
-		return nil
+	if err := r.markMessages(ctx); err != nil || !r.has("analytics") {
+		return err
 	}
 	if err := r.quiesce(ctx); err != nil {
 		return err

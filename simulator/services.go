@@ -69,7 +69,12 @@ func (r *run) recountParts(ctx context.Context, b *books) (skipped []string, err
 }
 
 // all reads every page of a list.
-func all[T any](ctx context.Context, c *client, path string, query url.Values) (list []T, err error) {
+func all[T any](ctx context.Context, c *client, path string, query url.Values) ([]T, error) {
+	return allUntil(ctx, c, path, query, func(T) bool { return false })
+}
+
+// allUntil reads a list up to the item that last tells, without it.
+func allUntil[T any](ctx context.Context, c *client, path string, query url.Values, last func(T) bool) (list []T, err error) {
 	query.Set("limit", "200")
 	for {
 		var page struct {
@@ -78,6 +83,9 @@ func all[T any](ctx context.Context, c *client, path string, query url.Values) (
 		}
 		if err := c.get(ctx, path+"?"+query.Encode(), &page); err != nil {
 			return nil, err
+		}
+		if i := slices.IndexFunc(page.Items, last); i >= 0 {
+			return append(list, page.Items[:i]...), nil
 		}
 		list = append(list, page.Items...)
 		if page.Next == "" {

@@ -73,6 +73,8 @@ type Invariant struct {
 	Name   string `json:"name"`
 	Held   bool   `json:"held"`
 	Detail string `json:"detail"`
+
+	Checked int `json:"checked"` // facts that were compared; of an invariant with none, nothing is known
 }
 
 // Broken tells whether an invariant does not hold.
@@ -89,16 +91,20 @@ const (
 // run is one simulation.
 type run struct {
 	Options
-	id       string
-	http     *client
-	services []string // of the parts: those that are there
-	before   revenueFacts
-	shop     *shop
-	orders   []*order
-	watch    *watcher
-	progress Progress
-	refused  atomic.Int64
-	failed   atomic.Pointer[error] // the first answer that no retry could mend
+	id        string
+	http      *client
+	services  []string // of the parts: those that are there
+	before    revenueFacts
+	shop      *shop
+	contacts  []contact      // of customers who left an address
+	hooks     *receiver      // nil: the platform calls no webhook here
+	newest    string         // message before the run
+	gathering []messageFacts // before the run
+	orders    []*order
+	watch     *watcher
+	progress  Progress
+	refused   atomic.Int64
+	failed    atomic.Pointer[error] // the first answer that no retry could mend
 }
 
 // Run simulates and recounts. Its error says that the run could not be done; broken invariants are in the report.
@@ -117,6 +123,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		r.progress = silent{}
 	}
 	defer r.http.close()
+	defer r.closeHooks()
 	r.shop = newShop(r)
 	before, err := r.http.platform(ctx)
 	if err != nil {
@@ -131,7 +138,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := r.shop.open(ctx); err != nil {
 		return nil, fmt.Errorf("opening the shop: %w", err)
 	}
-	return r.simulate(ctx, before)
+	report, err := r.simulate(ctx, before)
+	return report, errors.Join(err, r.withdraw(ctx))
 }
 
 func (r *run) simulate(ctx context.Context, before platformFacts) (*Report, error) {

@@ -232,6 +232,7 @@ func TestPublishStatusTraceAndSimulate(t *testing.T) {
 	out, _, code = run(t, "", "simulate", "--orders", "20", "--products", "20", "--seed", "3", "--url", a.URL())
 	require.Equal(t, 0, code, "again on the same server")
 	require.Contains(t, out, "✓ orders: every one is settled")
+	require.Contains(t, out, "– notifications: staff about stock, each event in exactly one message or digest by webhook (nothing to check)", "no staff are configured")
 
 	out, _, code = run(t, "", "status", "--url", a.URL())
 	require.Equal(t, 0, code)

@@ -71,6 +71,23 @@ func (s Staff) targets() (all []target) {
 	return all
 }
 
+// Way leads to a recipient, without the address.
+type Way struct {
+	Recipient string  `json:"recipient"`
+	Channel   Channel `json:"channel"`
+}
+
+// StaffWays are how staff are told.
+func (s *Service) StaffWays() []Way {
+	ways := []Way{}
+	for _, t := range s.Staff.targets() {
+		for _, channel := range t.channels(Products) {
+			ways = append(ways, Way{Recipient: t.recipient, Channel: channel})
+		}
+	}
+	return ways
+}
+
 // channels are the ways that the target wants to be told of a subject.
 func (t target) channels(about Subject) (list []Channel) {
 	wanted := t.preferences.about(about)
