@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,5 +68,25 @@ func TestRoutesAreTheTable(t *testing.T) {
 	}
 	for eventType := range routed {
 		require.Contains(t, table, eventType, "nobody subscribes to what is no contract")
+	}
+}
+
+// TestEveryHandlerIsTestedToBeIdempotent holds routes.go against the tests of the services: each handler stands in a kit of its
+// package, whose TestMain (routertest.Main) fails if WantIdempotent never received again what the handler applied.
+func TestEveryHandlerIsTestedToBeIdempotent(t *testing.T) {
+	for _, c := range routes(services(config.Config{})) {
+		files, err := filepath.Glob(filepath.Join("..", "handlers", c.Name, "*_test.go"))
+		require.NoError(t, err)
+		var tests strings.Builder
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			tests.Write(text)
+		}
+		require.Contains(t, tests.String(), "func TestMain(m *testing.M) { routertest.Main(m", c.Name)
+		for _, r := range c.Routes {
+			_, method, _ := strings.Cut(r.Handler, ".")
+			require.Regexp(t, `router\.On\([\w.]*\.`+method+`\)`, tests.String(), "a kit of handlers/%s", c.Name)
+		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 func newKit(t *testing.T) (*routertest.Kit, *analytics.Service) {
 	s := &analytics.Service{DefaultLocation: "warehouse_main"}
 	return routertest.New(t, analytics.Migrations,

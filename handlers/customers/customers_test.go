@@ -15,6 +15,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 func newKit(t *testing.T) (*routertest.Kit, *customers.Service) {
 	s := &customers.Service{}
 	return routertest.New(t, customers.Migrations, router.On(s.CountOrder), router.On(s.CountRefund), router.Rebuild{Tables: customers.Projection}), s

@@ -14,6 +14,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 func newKit(t *testing.T, failureRate float64) (*routertest.Kit, *fulfillment.Service) {
 	ful := &fulfillment.Service{Provider: fulfillment.Simulated{FailureRate: failureRate, Seed: 1}}
 	return routertest.New(t, fulfillment.Migrations, router.On(ful.Prepare), router.On(ful.Cancel), router.Call(fulfillment.SendJob, ful.AskSend, ful.RecordSent)), ful

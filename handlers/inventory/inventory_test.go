@@ -14,6 +14,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 const warehouse = "warehouse_main"
 
 type fixture struct {
@@ -107,6 +109,7 @@ func TestUnknownAndInactiveProductsAreRefusedByReason(t *testing.T) {
 	f.Receive(events.ProductUpdated{ProductID: "prod_1", Name: "n", CategoryID: "c", IsActive: false})
 	f.Receive(order("order_2", line("prod_1", 1)))
 	f.WantOnly(events.InventoryReservationFailed{OrderID: "order_2", Reason: events.ReasonInactiveProduct})
+	f.WantIdempotent()
 }
 
 func TestAStaleProductUpdateIsIgnored(t *testing.T) {

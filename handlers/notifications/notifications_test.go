@@ -17,6 +17,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 // post is a mail server and all the webhooks of the world: it notes what it is given.
 type post struct {
 	mails     []notifications.Mail

@@ -14,6 +14,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m, "orders.NoteReleased") }
+
 type fixture struct {
 	*routertest.Kit
 	t   *testing.T
@@ -138,6 +140,7 @@ func TestPricesAreJudgedAsOfTheOrdersCreation(t *testing.T) {
 	f.Receive(events.ProductPriceChanged{ProductID: "prod_1", OldPrice: 250, NewPrice: 300})
 	f.reserve()
 	f.WantOnly(events.OrderValidated{OrderID: "order_1"})
+	f.WantIdempotent()
 }
 
 func TestAPlannedPriceHoldsFromItsDate(t *testing.T) {
@@ -150,6 +153,7 @@ func TestAPlannedPriceHoldsFromItsDate(t *testing.T) {
 	f.Advance(25 * time.Hour)
 	require.NoError(t, f.try(newOrder("order_2", "cust_1", orders.Line{ProductID: "prod_1", Quantity: 1})))
 	f.WantEmitted(events.OrderCreated{OrderID: "order_2", TotalAmount: 300})
+	f.WantIdempotent()
 }
 
 func TestReservationFailureCancelsByItsReason(t *testing.T) {
@@ -160,6 +164,7 @@ func TestReservationFailureCancelsByItsReason(t *testing.T) {
 		f.place("cust_1", 250)
 		f.Receive(events.InventoryReservationFailed{OrderID: "order_1", Reason: said})
 		f.WantOnly(events.OrderCancelled{OrderID: "order_1", CancellationReason: reason})
+		f.WantIdempotent()
 	}
 }
 
@@ -262,6 +267,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		require.Equal(t, "/items/0/product_id", refused.Path)
 		f.WantOnly()
 	}
+	f.WantIdempotent()
 }
 
 func TestARepeatedOrderIsTakenOnce(t *testing.T) {
@@ -272,7 +278,7 @@ func TestARepeatedOrderIsTakenOnce(t *testing.T) {
 	require.ErrorContains(t, f.try(newOrder("order_1", "cust_2", orders.Line{ProductID: "prod_1", Quantity: 1})), store.AlreadyExists)
 }
 
-func TestEventsAboutNoOrderOfOursAreIgnored(t *testing.T) {
+func TestEventsAboutNoOrderOfOurs(t *testing.T) {
 	f := newKit(t)
 	f.Receive(events.InventoryReserved{ReservationID: "res_1", ProductID: "prod_1", Quantity: 1})
 	f.WantIgnored("it is about no order of ours")
@@ -280,4 +286,7 @@ func TestEventsAboutNoOrderOfOursAreIgnored(t *testing.T) {
 	f.WantIgnored("a release follows the order's own cancellation")
 	f.Receive(events.ProductOutOfStock{ProductID: "prod_9"})
 	f.WantIgnored("the product is unknown here")
+	f.Receive(events.ProductOutOfStock{ProductID: "prod_1"})
+	f.WantApplied()
+	f.WantIdempotent()
 }

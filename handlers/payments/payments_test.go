@@ -14,6 +14,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 // provider answers as it is told and counts what was asked.
 type provider struct {
 	authorise, capture bool

@@ -15,6 +15,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 // stock is an inventory that raises its stock once per key.
 type stock struct {
 	taken   map[string]procurement.Delivery

@@ -15,6 +15,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
+func TestMain(m *testing.M) { routertest.Main(m) }
+
 type fixture struct {
 	*routertest.Kit
 	svc *search.Service

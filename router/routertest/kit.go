@@ -90,6 +90,7 @@ func newKit(t testing.TB, catalogue *events.Catalogue, settings router.Settings,
 	t.Cleanup(func() { k.must(k.store.Close(), "closing the database") })
 	k.service, err = router.NewService(t.Context(), c, k.store, router.Options{Settings: settings, Logger: log})
 	k.must(err, "making the service")
+	k.register()
 	return k
 }
 
@@ -234,4 +235,5 @@ func (k *Kit) WantIdempotent() {
 	}
 	k.quiet()
 	k.wantSame(before, k.dump())
+	k.check()
 }

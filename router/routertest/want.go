@@ -140,12 +140,12 @@ func list(all []*events.Decoded) string {
 	return b.String()
 }
 
-// standing is how the event last received stands.
-func (k *Kit) standing() (state store.State, reason string) {
+// standing is how an event that was received stands.
+func (k *Kit) standing(id uuid.UUID) (state store.State, reason string) {
 	k.t.Helper()
 	k.View(func(ctx context.Context, r store.Reader) error {
-		found, err := store.Deliveries(ctx, r, []uuid.UUID{k.last.id})
-		state, reason = found[k.last.id].State, found[k.last.id].Reason
+		found, err := store.Deliveries(ctx, r, []uuid.UUID{id})
+		state, reason = found[id].State, found[id].Reason
 		return err
 	})
 	return state, reason
@@ -153,7 +153,7 @@ func (k *Kit) standing() (state store.State, reason string) {
 
 func (k *Kit) want(state store.State, reason string) {
 	k.t.Helper()
-	got, why := k.standing()
+	got, why := k.standing(k.last.id)
 	if got != state || reason != "" && why != reason {
 		k.t.Errorf("the event is %s (%s), wanted %s (%s)", got, why, state, reason)
 	}
