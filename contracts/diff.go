@@ -55,9 +55,13 @@ const (
 	RuleWords        = "words"
 )
 
-const newMajor = "publish it as the next major version, with an upcaster and a migration note, and keep this one"
+// The way that is open to what the rules refuse. The envelope has no major versions: all events change with it at once.
+const (
+	newMajor  = "publish it as the next major version, with an upcaster and a migration note, and keep this one"
+	newMember = "add an optional member beside it and keep this one: every publisher and consumer reads the envelope, and it has no major versions"
+)
 
-// Set are contracts as schemas, by type and major version.
+// Set are contracts as schemas, by type and major version, and the envelope by its own name.
 type Set map[string]*Schema
 
 // Diff compares two states of the contracts, in the order of their names. What was to stay until a date may go when today is
@@ -71,8 +75,11 @@ func Diff(before, after Set, today time.Time) (all []Change) {
 		names[name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		d := differ{contract: name}
+		d := differ{contract: name, instead: newMajor}
 		switch from, to := before[name], after[name]; {
+		case name == envelopeName:
+			d.instead = newMember
+			d.envelope(from, to)
 		case to == nil:
 			d.removed(from, before, after, today)
 		case from == nil:
@@ -99,6 +106,7 @@ type differ struct {
 	contract string
 	changes  []Change
 	from, to *Schema // documents
+	instead  string  // of a change that is refused
 }
 
 func (d *differ) fine(path, rule, format string, args ...any) {
@@ -151,6 +159,7 @@ func (d *differ) compare(from, to *Schema) {
 	if from.Description != to.Description {
 		d.fine("", RuleWords, "purpose: %q, was %q", to.Description, from.Description)
 	}
+	d.names(from.Properties.Get("event_type"), to.Properties.Get("event_type"))
 	d.object("data", from.Properties.Get("data"), to.Properties.Get("data"))
 	if minor(to.Contract.Version) < minor(from.Contract.Version) {
 		d.breaks("", RuleVersion, "count up", "version %s, was %s", to.Contract.Version, from.Contract.Version)
@@ -169,14 +178,14 @@ func (d *differ) notes(from, to *Notes) {
 		{RulePublisher, "publisher", from.Publisher, to.Publisher},
 	} {
 		if same.from != same.to {
-			d.breaks("", same.rule, newMajor, "%s %s, was %s", same.name, same.to, same.from)
+			d.breaks("", same.rule, d.instead, "%s %s, was %s", same.name, same.to, same.from)
 		}
 	}
 	for _, type_ := range missingFrom(from.Follows, to.Follows) {
-		d.breaks("", RuleFollows, newMajor, "no longer follows %s: consumers rely on the order", type_)
+		d.breaks("", RuleFollows, d.instead, "no longer follows %s: consumers rely on the order", type_)
 	}
 	for _, type_ := range missingFrom(to.Follows, from.Follows) {
-		d.breaks("", RuleFollows, newMajor, "follows %s: consumers that hear both begin to wait", type_)
+		d.breaks("", RuleFollows, d.instead, "follows %s: consumers that hear both begin to wait", type_)
 	}
 	d.consumers(from, to)
 	if days(to.Retention) < days(from.Retention) {
@@ -206,6 +215,9 @@ func Overdue(s Set, today time.Time) (overdue []Change) {
 			if d != nil && d.over(today) {
 				overdue = append(overdue, Change{Contract: name, Path: path, Rule: RuleDeprecated, What: "still there after its sunset, " + d.Sunset, Remedy: remedy})
 			}
+		}
+		if name == envelopeName {
+			continue
 		}
 		late("", "remove it when nobody publishes or hears it any more; use "+useOf(s[name].Contract.Deprecation), s[name].Contract.Deprecation)
 		walk(s[name], s[name].Properties.Get("data"), "data", func(path string, field *Schema) {

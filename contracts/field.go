@@ -12,7 +12,7 @@ func (d *differ) object(path string, from, to *Schema) {
 		return
 	}
 	for _, p := range from.Properties {
-		at := path + "/" + p.Name
+		at := below(path, p.Name)
 		was, is := p.Value, to.Properties.Get(p.Name)
 		if is == nil {
 			d.fieldRemoved(at, was, from, to)
@@ -27,30 +27,38 @@ func (d *differ) object(path string, from, to *Schema) {
 			continue
 		}
 		if slices.Contains(to.Required, p.Name) {
-			d.breaks(path+"/"+p.Name, RuleRequired, "make it optional (omitzero), or "+newMajor, "added as a required field; recorded events and older publishers do not have it")
+			d.breaks(below(path, p.Name), RuleRequired, "make it optional (omitzero), or "+d.instead, "added as a required field; recorded events and older publishers do not have it")
 		} else {
-			d.fine(path+"/"+p.Name, RuleFieldAdded, "added, optional")
+			d.fine(below(path, p.Name), RuleFieldAdded, "added, optional")
 		}
 	}
+}
+
+// below is the path of a member; the envelope's own stand at the top.
+func below(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "/" + name
 }
 
 // fieldRemoved also finds out whether the field has only another name now.
 func (d *differ) fieldRemoved(path string, was, from, to *Schema) {
 	for _, p := range to.Properties {
 		if from.Properties.Get(p.Name) == nil && same(resolve(d.from, was), resolve(d.to, p.Value)) {
-			d.breaks(path, RuleFieldRemoved, "keep it, marked as deprecated with use="+p.Name+", beside the new one; or "+newMajor, "removed, or renamed to %s", p.Name)
+			d.breaks(path, RuleFieldRemoved, "keep it, marked as deprecated with use="+p.Name+", beside the new one; or "+d.instead, "removed, or renamed to %s", p.Name)
 			return
 		}
 	}
-	d.breaks(path, RuleFieldRemoved, "keep it, marked as deprecated; or "+newMajor, "removed")
+	d.breaks(path, RuleFieldRemoved, "keep it, marked as deprecated; or "+d.instead, "removed")
 }
 
 func (d *differ) presence(path string, was, is bool) (same bool) {
 	switch {
 	case is && !was:
-		d.breaks(path, RuleRequired, "leave it optional, or "+newMajor, "made required; recorded events and older publishers may lack it")
+		d.breaks(path, RuleRequired, "leave it optional, or "+d.instead, "made required; recorded events and older publishers may lack it")
 	case was && !is:
-		d.breaks(path, RuleOptional, "go on sending it, or "+newMajor, "made optional; consumers rely on it")
+		d.breaks(path, RuleOptional, "go on sending it, or "+d.instead, "made optional; consumers rely on it")
 	}
 	return was == is
 }
@@ -60,16 +68,16 @@ func (d *differ) field(path string, from, to *Schema) {
 	was, is := resolve(d.from, from), resolve(d.to, to)
 	switch {
 	case !slices.Equal(was.Type, is.Type):
-		d.breaks(path, RuleType, "add a field of the new type beside it, or "+newMajor, "is %s, was %s", typeName(is), typeName(was))
+		d.breaks(path, RuleType, "add a field of the new type beside it, or "+d.instead, "is %s, was %s", typeName(is), typeName(was))
 	case was.Items != nil && is.Items != nil:
 		if was.MinItems != is.MinItems {
-			d.breaks(path, RuleValues, newMajor, "at least %d elements, were %d", is.MinItems, was.MinItems)
+			d.breaks(path, RuleValues, d.instead, "at least %d elements, were %d", is.MinItems, was.MinItems)
 		}
 		d.field(path+"/*", was.Items, is.Items)
 	case len(was.Properties) > 0 || len(is.Properties) > 0:
 		d.object(path, was, is)
 	case !same(was, is):
-		d.breaks(path, RuleValues, "leave its values as they were, or "+newMajor, "takes other values; one side would refuse what the other sends")
+		d.breaks(path, RuleValues, "leave its values as they were, or "+d.instead, "takes other values; one side would refuse what the other sends")
 	}
 }
 
@@ -77,9 +85,9 @@ func (d *differ) annotations(path string, from, to *Schema) {
 	narrowed := missingFrom(from.Vocabulary, to.Vocabulary)
 	switch {
 	case len(from.Vocabulary) == 0 && len(to.Vocabulary) > 0:
-		d.breaks(path, RuleVocabulary, newMajor, "only %s may be sent, any text could", strings.Join(to.Vocabulary, ", "))
+		d.breaks(path, RuleVocabulary, d.instead, "only %s may be sent, any text could", strings.Join(to.Vocabulary, ", "))
 	case len(narrowed) > 0 && len(to.Vocabulary) > 0:
-		d.breaks(path, RuleVocabulary, "keep the words, or "+newMajor, "%s may no longer be sent", strings.Join(narrowed, ", "))
+		d.breaks(path, RuleVocabulary, "keep the words, or "+d.instead, "%s may no longer be sent", strings.Join(narrowed, ", "))
 	}
 	if wider := missingFrom(to.Vocabulary, from.Vocabulary); len(wider) > 0 && len(from.Vocabulary) > 0 {
 		d.fine(path, RuleVocabulary, "%s may also be sent; consumers accept words that they do not know", strings.Join(wider, ", "))

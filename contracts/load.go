@@ -14,9 +14,9 @@ import (
 	"github.com/first-viscount/viscount/events"
 )
 
-// Current are the contracts of a catalogue as they stand in this program.
+// Current are the contracts of a catalogue, and the envelope, as they stand in this program.
 func Current(c *events.Catalogue) Set {
-	set := Set{}
+	set := Set{envelopeName: Envelope()}
 	for _, d := range c.All() {
 		set[nameOf(d)] = Event(d)
 	}
@@ -105,14 +105,14 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 
 func (s Set) add(file string, raw []byte) error {
 	name, ok := strings.CutSuffix(file, suffix)
-	if !ok || name == envelopeName {
+	if !ok {
 		return nil
 	}
 	schema, err := Read(raw)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
-	if schema.Contract == nil {
+	if schema.Contract == nil && name != envelopeName {
 		return fmt.Errorf("reading %s: it has no x-contract", file)
 	}
 	s[name] = schema

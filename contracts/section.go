@@ -13,8 +13,10 @@ func Section(title string, changes []Change) string {
 		b.WriteString("- No contract changed.\n")
 	}
 	for _, c := range changes {
-		at := strings.LastIndex(c.Contract, ".v") // of order.validated.v1
-		name, major := c.Contract[:at], c.Contract[at+2:]
+		name, major := c.Contract, "1" // the envelope has no versions
+		if at := strings.LastIndex(name, ".v"); at >= 0 {
+			name, major = name[:at], name[at+2:] // of order.validated.v1
+		}
 		fmt.Fprintf(&b, "- `%s`: ", name)
 		if major != "1" {
 			fmt.Fprintf(&b, "(version %s) ", major)
