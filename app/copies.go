@@ -30,8 +30,8 @@ func copiesOf(c config.Config, catalogue *events.Catalogue) (kept api.Copies) {
 			continue
 		}
 		retention := d.Contract.Retention
-		if broker == "googlecloud" {
-			retention = min(retention, longestOnPubSub)
+		if broker == "googlecloud" && (retention == events.Unlimited || retention > longestOnPubSub) {
+			retention = longestOnPubSub
 		}
 		if retention == events.Unlimited {
 			kept.Notes = append(kept.Notes, fmt.Sprintf("The transport %s keeps what it carried of %s without a limit: remove the records there.", broker, d.Contract.Type))

@@ -56,7 +56,9 @@ func (k *Kit) register() {
 	checked.Lock()
 	defer checked.Unlock()
 	for _, route := range k.service.Consumer().Routes {
-		checked.handlers[route.Handler] = checked.handlers[route.Handler]
+		if !checked.handlers[route.Handler] {
+			checked.handlers[route.Handler] = false
+		}
 	}
 }
 
