@@ -29,7 +29,7 @@ func newAuditCommand(g *globals) *cobra.Command {
 // auditReport is what audit verify found, for programs.
 type auditReport struct {
 	Records  int             `json:"records"`
-	Compared int             `json:"compared"` // with the events that inventory has recorded
+	Compared int             `json:"compared"` // with recorded events
 	Head     audit.Head      `json:"head"`
 	Findings []audit.Finding `json:"findings"`
 }
@@ -38,10 +38,11 @@ func newAuditVerifyCommand(g *globals) *cobra.Command {
 	var heads []string
 	cmd := &cobra.Command{
 		Use: "verify [FILE|-]", Short: "Find changed, missing, inserted or reordered records of the audit trail (exit 1)", Args: takes("[FILE|-]"),
-		Long: `Follows the hashes of the audit trail from its first record to its last, and compares each record with the event that
-inventory has recorded, in another database. With a FILE, an export (GET /api/v1/audit/export) is verified offline.
+		Long: `Follows the hashes of the audit trail from its first record to its last, and compares each record with the recorded event:
+on Kafka and SQL the topic keeps it, elsewhere the outbox of inventory's database. With a FILE, an export (GET
+/api/v1/audit/export) is verified offline.
 
-Whoever may write to both databases can rewrite both. Keep the head that this command prints somewhere else, and give it to a
+Whoever may write to the audit database and to that place can rewrite both. Keep the head that this command prints somewhere else, and give it to a
 later run as --head: it proves that nothing up to it was changed or cut off.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kept, err := parseHeads(heads)
@@ -177,7 +178,7 @@ func (c *client) export(ctx context.Context, v *audit.Verification) error {
 	return nil
 }
 
-// recordedAdjustments reads the adjustments that inventory has published and still keeps.
+// recordedAdjustments reads the adjustments that are still recorded: by the topic, or by inventory's outbox.
 func (c *client) recordedAdjustments(ctx context.Context) (all []events.Event[events.InventoryAdjusted], err error) {
 	catalogue, after := events.Platform(), ""
 	for {
@@ -218,7 +219,7 @@ func printAudit(out io.Writer, format string, report auditReport) error {
 		for _, f := range report.Findings {
 			fmt.Fprintf(out, "✗ %s: %s\n", f.Kind, f.Detail)
 		}
-		_, err = fmt.Fprintf(out, "%s, %d compared with inventory's events\nhead %d:%s\n", count(report.Records, "record"), report.Compared, report.Head.Sequence, report.Head.Hash)
+		_, err = fmt.Fprintf(out, "%s, %d compared with recorded events\nhead %d:%s\n", count(report.Records, "record"), report.Compared, report.Head.Sequence, report.Head.Hash)
 	}
 	if err == nil && len(report.Findings) > 0 {
 		err = no(errorf("the trail is not what was written: %s", count(len(report.Findings), "finding")))
