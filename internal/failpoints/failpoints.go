@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -34,10 +35,12 @@ type point struct {
 	act      func() error
 	from, to int64 // of its passages, counted from 1
 	passed   atomic.Int64
+	lasting  time.Duration // from the first strike on; 0: passages say
+	until    atomic.Int64  // when that ends, in Unix nanoseconds
 }
 
 // Parse reads a list such as commit.before=kill@3,publish.after=error: the action kill, error or enospc at the third passage
-// (@3), from the third on (@3-), between the third and the ninth (@3-9), or at each.
+// (@3), from the third on (@3-), between the third and the ninth (@3-9), for ten seconds from the third on (@3+10s), or at each.
 func Parse(list string) (*Set, error) {
 	s := &Set{
 		points: map[string]*point{},
@@ -82,6 +85,13 @@ func parsePoint(text string) (*point, error) {
 	if !bounded {
 		return p, nil
 	}
+	if at, lasting, timed := strings.Cut(when, "+"); timed {
+		var err error
+		if p.lasting, err = time.ParseDuration(lasting); err != nil || p.lasting <= 0 {
+			return nil, fmt.Errorf("%q is no time; write @3+10s", when)
+		}
+		when = at + "-"
+	}
 	from, to, ranged := strings.Cut(when, "-")
 	var err error
 	if p.from, err = strconv.ParseInt(from, 10, 64); err != nil || p.from < 1 {
@@ -117,6 +127,13 @@ func (s *Set) Hit(name string) error {
 	}
 	if n := p.passed.Add(1); n < p.from || n > p.to {
 		return nil
+	}
+	if p.lasting > 0 {
+		now := time.Now()
+		p.until.CompareAndSwap(0, now.Add(p.lasting).UnixNano())
+		if now.UnixNano() >= p.until.Load() {
+			return nil
+		}
 	}
 	s.hits.WithLabelValues(name).Inc()
 	return p.act()

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -26,17 +27,23 @@ func TestPointsStrikeWhenTheyShould(t *testing.T) {
 	require.Equal(t, []int{3, 4, 5, 6}, strikes("commit.before=error@3-"))
 	require.Equal(t, []int{2, 3}, strikes("publish.after=kill, commit.before=enospc@2-3"))
 	require.Equal(t, []int{1, 2, 3, 4, 5, 6}, strikes("commit.before=error"))
+	require.Equal(t, []int{3, 4, 5, 6}, strikes("commit.before=error@3+1h"))
 	require.Empty(t, strikes("commit.after=error"))
+	ends, err := Parse("commit.before=error@2+20ms")
+	require.NoError(t, err)
+	require.NoError(t, ends.Hit("commit.before"))
+	require.Error(t, ends.Hit("commit.before"))
+	require.Eventually(t, func() bool { return ends.Hit("commit.before") == nil }, time.Minute, time.Millisecond)
 	s, err := Parse("ack.before=enospc")
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Hit("ack.before"), syscall.ENOSPC)
 }
 
 func TestMistakesAreNamedTogetherWithWhatThereIs(t *testing.T) {
-	_, err := Parse("commit.befor=kill,ack.before=explode,commit.before,publish.before=error@0,publish.after=error@9-3")
+	_, err := Parse("commit.befor=kill,ack.before=explode,commit.before,publish.before=error@0,publish.after=error@9-3,ack.after=error@1+soon")
 	for _, want := range []string{
 		`no point is named "commit.befor"; there are commit.before, commit.after,`, `no action is named "explode"; there are kill, error and enospc`,
-		`"commit.before": write point=action`, `"0" is no passage`, `"9-3" is no range`,
+		`"commit.before": write point=action`, `"0" is no passage`, `"9-3" is no range`, `"1+soon" is no time`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -13,6 +13,12 @@ func TestMain(m *testing.M) {
 		work()
 		return
 	}
+	if full() { // the report is whole or it fails
+		_ = os.Setenv("REQUIRE_BROKERS", "1") // the name is a valid one
+	}
+	if os.Getenv("FAULTS") != "" {
+		commit = findCommit()
+	}
 	code := m.Run()
 	if os.Getenv("FAULTS") != "" {
 		servertest.Clean()

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
+	"github.com/first-viscount/viscount/internal/servertest"
 	"github.com/first-viscount/viscount/simulator"
 )
 
@@ -38,7 +40,7 @@ func killedAtRandom(t *testing.T) {
 			})
 			require.Positive(t, report.DuplicatesAbsorbed, "no event was delivered again: the kills hit nothing")
 			record(t, row{Fault: "kill -9 of the service at random", Profile: p.name, Events: handled(t, s), Injections: done, Recovery: slowest.Seconds(),
-				Note: fmt.Sprintf("%d orders at %s with the kills, %d duplicates absorbed, 0 dead letters; recovery: until ready", orders, orderRate(report.OrdersPerSecond), report.DuplicatesAbsorbed)})
+				Note: fmt.Sprintf("%d orders at %s with the kills, %d duplicates absorbed, 0 dead letters", orders, orderRate(report.OrdersPerSecond), report.DuplicatesAbsorbed)})
 		})
 	}
 }
@@ -116,25 +118,58 @@ func brokerCut(t *testing.T, p profile) {
 
 // fullDisk lets commits fail as a full disk does, and space return.
 func fullDisk(t *testing.T) {
-	failing := pick(40, 400) // commits; who failed tries again once a second, so that they last
-	s := profile{name: "local"}.serve(t, "VISCOUNT_DEBUG_FAILPOINTS=true", fmt.Sprintf("VISCOUNT_FAILPOINTS=commit.before=enospc@300-%d", 300+failing-1))
-	hits, dead := 0.0, false
-	orders := pick(200, 2000)
-	began := time.Now()
+	full := time.Duration(pick(10, 60)) * time.Second // from the 800th commit on: a start makes 300
+	s := profile{name: "local"}.serve(t, "VISCOUNT_DEBUG_FAILPOINTS=true", fmt.Sprintf("VISCOUNT_FAILPOINTS=commit.before=enospc@800+%s", full))
+	hits := func() float64 {
+		n, err := s.Metric("viscount_failpoint_hits_total")
+		require.NoError(t, err)
+		return n
+	}
+	orders, refused := pick(200, 2000), 0
+	var recovery time.Duration
+	held := int64(0) // events that were accepted before
 	crowd(t, s, simulator.Options{Orders: orders, Rate: 100, Seed: 10}, func() {
-		require.Eventually(t, func() bool {
-			var err error
-			hits, err = s.Metric("viscount_failpoint_hits_total")
-			return err == nil && hits >= float64(failing)
-		}, 5*time.Minute, 50*time.Millisecond)
-		dead = s.Ended()
+		require.Eventually(t, func() bool { return hits() > 0 }, time.Minute, 10*time.Millisecond)
+		busy(t, s, 0, 1)
+		began := time.Now()
+		for ; !offered(t, s, refused); refused++ {
+			require.Less(t, time.Since(began), full+30*time.Second, "space has returned")
+			status, err := s.Status()
+			require.NoError(t, err)
+			held = max(held, status.Pending+status.Waiting+status.Retrying)
+			time.Sleep(100 * time.Millisecond) // not to be the load itself
+		}
+		recovery = caughtUp(t, s, time.Minute)
 	})
-	require.False(t, dead)
+	require.Positive(t, refused, "nobody asked for anything meanwhile")
+	for n := range refused {
+		require.Equal(t, http.StatusNotFound, get(t, fmt.Sprintf("%s/api/v1/products/full_%d", s.URL(), n)), "a refused product was stored")
+	}
+	require.Equal(t, http.StatusOK, get(t, fmt.Sprintf("%s/api/v1/products/full_%d", s.URL(), refused)))
 	failures, err := s.Metric(`viscount_store_failures_total{operation="commit"`)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, failures, float64(failing))
-	record(t, row{Fault: "the disk is full", Profile: "local", Events: handled(t, s), Injections: int(hits), Recovery: time.Since(began).Seconds(),
-		Note: fmt.Sprintf("%d orders; commits failed with ENOSPC; recovery is the whole run", orders)})
+	require.GreaterOrEqual(t, failures, hits())
+	record(t, row{Fault: "the disk is full", Profile: "local", Events: handled(t, s), Injections: int(hits()), Recovery: recovery.Seconds(),
+		Note: fmt.Sprintf("%d orders; commits failed with ENOSPC for %s; meanwhile %d events were in hand, and %d requests refused as unavailable with nothing of them stored", orders, full, held, refused)})
+}
+
+// offered asks for a product of its own, and tells whether it was accepted; if not, the answer says so cleanly.
+func offered(t *testing.T, s *servertest.Server, n int) bool {
+	t.Helper()
+	response, err := http.Post(s.URL()+"/api/v1/products", "application/json", strings.NewReader(fmt.Sprintf(`{"product_id":"full_%d","name":"n","category_id":"c","price":"1.00"}`, n)))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusCreated {
+		return true
+	}
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
+	var problem struct {
+		Code string `json:"code"`
+	}
+	require.NoError(t, json.UnmarshalRead(response.Body, &problem))
+	require.Equal(t, "unavailable", problem.Code)
+	return false
 }
 
 // lastItem lets two instances race for the last item.
@@ -170,11 +205,20 @@ func lastItem(t *testing.T) {
 }
 
 func post(t *testing.T, url, body string) int {
-	response, err := http.Post(url, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Error(err)
-		return 0
+	return statusOf(t)(http.Post(url, "application/json", strings.NewReader(body)))
+}
+
+func get(t *testing.T, url string) int {
+	return statusOf(t)(http.Get(url))
+}
+
+func statusOf(t *testing.T) func(*http.Response, error) int {
+	return func(response *http.Response, err error) int {
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		defer response.Body.Close()
+		return response.StatusCode
 	}
-	defer response.Body.Close()
-	return response.StatusCode
 }

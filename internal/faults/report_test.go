@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -58,10 +59,26 @@ func (r row) line() string {
 	if full() {
 		counts = "full"
 	}
-	return fmt.Sprintf("%s %s | %s | %d | %d | %d | %d | %s | %s |", r.name(), counts, time.Now().UTC().Format("2006-01-02 15:04"), r.Events, r.Injections, r.Lost, r.Doubled, recovery, r.Note)
+	return fmt.Sprintf("%s %s | %s | %s | %d | %d | %d | %d | %s | %s |", r.name(), counts, time.Now().UTC().Format("2006-01-02 15:04"), commit, r.Events, r.Injections, r.Lost, r.Doubled, recovery, r.Note)
 }
 
-const head = "| fault | profile | counts | run (UTC) | events | injections | lost | doubled | recovery | |\n|---|---|---|---|---|---|---|---|---|---|\n"
+const head = "| fault | profile | counts | run (UTC) | commit | events | injections | lost | doubled | recovery | |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+
+// commit is the version that runs: rows of a report may be of several. The report itself is no part of it.
+var commit string
+
+// findCommit asks git before anything runs.
+func findCommit() string {
+	short, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "–" // not in a checkout
+	}
+	changed, err := exec.Command("git", "status", "--porcelain", "--", ":/", ":(exclude,top)docs/reports/faults.md").Output()
+	if err != nil || len(changed) > 0 {
+		return strings.TrimSpace(string(short)) + "-dirty"
+	}
+	return strings.TrimSpace(string(short))
+}
 
 // printRows prints the rows of this run.
 func printRows(t *testing.T) {
@@ -95,8 +112,9 @@ func writeReport(t *testing.T, r row) {
 
 What `+"`make test-faults FULL=1`"+` found last: real servers as child processes, faults that were really injected (hits and work in
 hand are counted; a fault without either fails), invariants recounted from outside. Lost: accepted events without their effect.
-Doubled: effects that happened twice. Recovery: the longest time from the end of the fault until everything was caught up.
-Counts: full, or smoke where the full run of the row has not been made on this version. Worker: one service of the suite's own
+Doubled: effects that happened twice. Recovery: the longest time from the end of the fault until everything was caught up, the start
+of what was killed or stopped included; while orders go on, that is when nothing in hand is older than two seconds; of a service
+killed at random, when it is ready again. Commit: what ran, -dirty with changes of its own. Counts: full, or smoke where the full run of the row has not been made on this version. Worker: one service of the suite's own
 on gochannel and SQLite; kit: the handler authors' kit with a clock by hand.
 
 %s %s, %d processors shared with other work.
