@@ -42,6 +42,7 @@ test-examples: ## build and test services in modules of their own against this c
 .PHONY: test-python
 test-python: bin/venv/made ## test the Python package, in an environment of its own (from PyPI)
 	cd python && ../bin/venv/bin/python -m pytest -q && ../bin/venv/bin/mypy src tests
+	REQUIRE_PYTHON=1 go test -count=1 -run TestTwoMajorVersions ./cmd/viscount
 
 bin/venv/made: python/pyproject.toml
 	python3 -m venv bin/venv

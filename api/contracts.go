@@ -12,10 +12,11 @@ import (
 )
 
 func (s *Server) contractEndpoints() []endpoint {
+	version := []parameter{{name: "version", sample: "", doc: "a major version, as in 1; the newest if not given"}}
 	return []endpoint{
 		{http.MethodGet, "/contracts", Viewer, "Every contract", nil, answering[page[contractBody]](s.contracts)},
-		{http.MethodGet, "/contracts/:type", Viewer, "One contract with its fields", nil, answering[contractBody](s.contract)},
-		{http.MethodGet, "/contracts/:type/schema", Viewer, "One contract as a JSON Schema (2020-12) of its events", nil, answering[contracts.Schema](s.schema)},
+		{http.MethodGet, "/contracts/:type", Viewer, "One contract with its fields", version, answering[contractBody](s.contract)},
+		{http.MethodGet, "/contracts/:type/schema", Viewer, "One contract as a JSON Schema (2020-12) of its events", version, answering[contracts.Schema](s.schema)},
 		{http.MethodGet, "/openapi.json", Viewer, "This API as an OpenAPI 3.1 document", nil, answering[map[string]jsontext.Value](s.serveOpenAPI)},
 		{http.MethodGet, "/asyncapi.json", Viewer, "The platform's events as an AsyncAPI 3.1 document", nil, answering[map[string]jsontext.Value](s.serveAsyncAPI)},
 	}
@@ -80,11 +81,19 @@ func (s *Server) schema(c *gin.Context) {
 	c.Data(http.StatusOK, "application/schema+json", document)
 }
 
-// definition finds the contract of the path; the request has been answered when there is none.
+// definition finds the contract of the path, of the major version that is asked for; the request has been answered when there is none.
 func (s *Server) definition(c *gin.Context) (*events.Definition, bool) {
-	d, known := s.Catalogue.Lookup(c.Param("type"))
+	eventType, version := c.Param("type"), c.Query("version")
+	d, known := s.Catalogue.Lookup(eventType)
 	if !known {
-		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+c.Param("type"))
+		problem(c, http.StatusNotFound, string(events.UnknownType), "no contract is named "+eventType)
+		return nil, false
+	}
+	if version == "" {
+		return d, true
+	}
+	if d, known = s.Catalogue.Major(eventType, version); !known {
+		problem(c, http.StatusNotFound, string(events.UnsupportedVersion), "no major version of "+eventType+" is "+version+"; see its versions")
 	}
 	return d, known
 }

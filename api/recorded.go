@@ -181,10 +181,10 @@ func positions(text string) (map[string]int64, error) {
 	return at, nil
 }
 
-// recorded pages through the recorded events of one type.
+// recorded pages through the recorded events of one type, of all its major versions.
 func (s *Server) recorded(c *gin.Context) {
-	definition, known := s.Catalogue.Lookup(c.Query("type"))
-	if !known {
+	majors := s.Catalogue.Majors(c.Query("type"))
+	if len(majors) == 0 {
 		problem(c, http.StatusUnprocessableEntity, string(events.UnknownType), "type must name a contract; see /api/v1/contracts")
 		return
 	}
@@ -193,17 +193,20 @@ func (s *Server) recorded(c *gin.Context) {
 		problem(c, http.StatusUnprocessableEntity, store.InvalidValue, "after must be the next_after of the page before")
 		return
 	}
-	contract := definition.Contract
-	if _, known := s.publisherOf(contract.Publisher); !known && s.Topics == nil {
-		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+contract.Type+" does not run in this process, and http.peers does not say where it does")
+	if _, known := s.publisherOf(majors[0].Contract.Publisher); !known && s.Topics == nil {
+		problem(c, http.StatusServiceUnavailable, "service_elsewhere", "the publisher of "+majors[0].Contract.Type+" does not run in this process, and http.peers does not say where it does")
 		return
+	}
+	var topics []string
+	for _, d := range majors {
+		topics = append(topics, d.Contract.Topic())
 	}
 	answer := recordedBody{Items: []jsontext.Value{}}
 	if s.Topics != nil {
-		answer.Items, err = s.itemsOfTopic(c.Request.Context(), contract.Topic(), at)
+		answer.Items, err = s.itemsOf(c.Request.Context(), topics, at)
 	} else {
 		var page []router.Recorded
-		page, err = (&recorder{server: s, asker: askerFor(c)}).fromOutboxes(c.Request.Context(), []string{contract.Topic()}, at, maxLimit)
+		page, err = (&recorder{server: s, asker: askerFor(c)}).fromOutboxes(c.Request.Context(), topics, at, maxLimit)
 		for _, e := range page {
 			answer.Items = append(answer.Items, e.Payload)
 		}

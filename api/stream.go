@@ -93,14 +93,16 @@ func (s *Server) streamFilter(c *gin.Context) (filter, error) {
 		types = append(types, strings.Split(value, ",")...)
 	}
 	for _, eventType := range types {
-		d, known := s.Catalogue.Lookup(eventType)
-		if !known {
+		majors := s.Catalogue.Majors(eventType)
+		if len(majors) == 0 {
 			return f, &events.Invalid{Problems: []events.Problem{{Code: events.UnknownType, Detail: "no contract is named " + eventType}}}
 		}
-		if s.Topics != nil {
-			f.heard = append(f.heard, d.Contract.Topic())
-		} else if name, known := s.publisherOf(d.Contract.Publisher); known {
-			f.topics[name] = append(f.topics[name], d.Contract.Topic())
+		for _, d := range majors {
+			if s.Topics != nil {
+				f.heard = append(f.heard, d.Contract.Topic())
+			} else if name, known := s.publisherOf(d.Contract.Publisher); known {
+				f.topics[name] = append(f.topics[name], d.Contract.Topic())
+			}
 		}
 	}
 	if s.Topics != nil {

@@ -99,13 +99,13 @@ func inTime(found []streamed) (last map[string]time.Time) {
 	return last
 }
 
-// itemsOfTopic reads a page of a topic's events, and moves the positions. An empty page is the end.
-func (s *Server) itemsOfTopic(ctx context.Context, topic string, at map[string]int64) ([]jsontext.Value, error) {
+// itemsOf reads a page of the topics' events, and moves the positions. An empty page is the end.
+func (s *Server) itemsOf(ctx context.Context, topics []string, at map[string]int64) ([]jsontext.Value, error) {
 	items := []jsontext.Value{}
 	for more := true; more && len(items) == 0; {
 		var found []streamed
 		var err error
-		if found, more, err = s.eventsOf(ctx, []string{topic}, at, maxLimit); err != nil {
+		if found, more, err = s.eventsOf(ctx, topics, at, maxLimit); err != nil {
 			return nil, err
 		}
 		for _, one := range found {

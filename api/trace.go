@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -245,10 +246,11 @@ func (s *Server) oneEvent(ctx context.Context, r store.Reader, id uuid.UUID, a *
 // standings is how events stand for a service, and what it still has to hear of them.
 func (s *Server) standings(ctx context.Context, r store.Reader, name string, refs []eventRef, a *traceAnswer) error {
 	hears := s.services[name].Topics()
+	hearing := func(d *events.Definition) bool { return slices.Contains(hears, d.Contract.Topic()) }
 	var heard []eventRef
 	var ids []uuid.UUID
 	for _, ref := range refs {
-		if d, known := s.Catalogue.Lookup(ref.eventType); known && slices.Contains(hears, d.Contract.Topic()) {
+		if slices.ContainsFunc(s.Catalogue.Majors(ref.eventType), hearing) {
 			heard, ids = append(heard, ref), append(ids, ref.id)
 		}
 	}
@@ -261,6 +263,9 @@ func (s *Server) standings(ctx context.Context, r store.Reader, name string, ref
 		d, reached := stand[ref.id]
 		if reached {
 			a.Deliveries[ref.id] = Delivery{Service: name, State: d.State.String(), At: d.At, Reason: d.Reason, Attempts: d.Attempts}
+		}
+		if newest, _ := s.Catalogue.Lookup(ref.eventType); !reached && !hearing(newest) {
+			continue // it may be of a major version that this consumer does not hear
 		}
 		if !reached || !d.State.Ended() {
 			a.Awaited = append(a.Awaited, Awaited{Service: name, EventID: ref.id.String(), EventType: ref.eventType, Reason: cmp.Or(d.Reason, "on its way")})

@@ -97,7 +97,7 @@ func message(d *events.Definition, defs *definitions) object {
 	payload := event(d, defs)
 	payload.Schema, payload.ID, payload.Examples = "", "", nil
 	var examples []object
-	for i, raw := range events.Examples(k.Type) {
+	for i, raw := range d.Examples() {
 		examples = append(examples, object{"name": "example-" + strconv.Itoa(i+1), "summary": k.Purpose, "payload": jsontext.Value(raw)})
 	}
 	return object{

@@ -1,7 +1,9 @@
 package contracts
 
 import (
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,7 +32,7 @@ func event(d *events.Definition, defs *definitions) *Schema {
 	s.set("version", &Schema{Type: version.Type, Deprecated: true, Description: oldVersion, Pattern: version.Pattern})
 	s.set("event_type", eventType(k.Type))
 	s.set("data", defs.object(d.Shape))
-	for _, raw := range events.Examples(k.Type) {
+	for _, raw := range d.Examples() {
 		s.Examples = append(s.Examples, jsontext.Value(raw))
 	}
 	return s
@@ -84,9 +86,31 @@ func (s *Schema) set(name string, value *Schema) {
 	}
 }
 
+// names are those of Go types in one document. Of two types with one name, as in two major versions of an event, the later
+// gets a number.
+type names map[string]reflect.Type
+
+func (n *names) of(name string, t reflect.Type) (own string, fresh bool) {
+	if *n == nil {
+		*n = names{}
+	}
+	own = name
+	for i := 2; ; i++ {
+		switch (*n)[own] {
+		case nil:
+			(*n)[own] = t
+			return own, true
+		case t:
+			return own, false
+		}
+		own = name + strconv.Itoa(i)
+	}
+}
+
 // definitions are what a document's fields share, in the order in which they come.
 type definitions struct {
 	all    Ordered
+	types  names
 	prefix string // of a reference; "#/$defs/" if empty
 	suffix string // of a named object's name
 	closed bool   // a word that is in no vocabulary is refused
@@ -151,7 +175,8 @@ func (d *definitions) named(s *events.Shape) *Schema {
 	if d.suffix != "" {
 		name = title(strings.TrimSuffix(name, "Body")) + d.suffix
 	}
-	if d.all.Get(name) == nil {
+	name, fresh := d.types.of(name, s.Type)
+	if fresh {
 		d.all = append(d.all, Property{name, &Schema{}}) // its place, before those that it needs
 		object := d.object(s)
 		*d.all.Get(name) = *object

@@ -37,7 +37,7 @@ func pythonRules() string {
 
 // pythonModels writes a class per object and per event, each before it is used.
 func pythonModels(c *events.Catalogue) string {
-	w := &pythonWriter{written: map[string]bool{}}
+	w := &pythonWriter{}
 	for _, d := range c.All() {
 		w.class(d.Shape, d)
 	}
@@ -45,29 +45,43 @@ func pythonModels(c *events.Catalogue) string {
 	b.WriteString(pythonHead + "\"\"\"The data of every event.\"\"\"\n\nfrom __future__ import annotations\n\nfrom typing import Annotated, Any, ClassVar\n\nfrom pydantic import Field\n\n")
 	b.WriteString("from .event import Contract, Data, Model\n")
 	b.WriteString("from .values import Currency, Flag, Id, Integer, Money, NotNegative, OneOf, OptionalCurrency, OptionalId, Positive, RequiredText, Text, Time\n\n__all__ = [\n")
-	for _, name := range w.names {
+	for _, name := range w.order {
 		fmt.Fprintf(&b, "    %q,\n", name)
 	}
 	b.WriteString("]\n\n\n" + strings.Join(w.classes, "\n\n"))
-	b.WriteString("\n\nCONTRACTS: dict[str, type[Data]] = {\n")
+	b.WriteString("\n\n# Every major version of an event, oldest first.\nMAJORS: dict[str, tuple[type[Data], ...]] = {\n")
 	for _, d := range c.All() {
-		fmt.Fprintf(&b, "    %q: %s,\n", d.Contract.Type, d.Shape.Name)
+		majors := c.Majors(d.Contract.Type)
+		if majors[0] != d {
+			continue // in its type's row
+		}
+		var classes []string
+		for _, major := range majors {
+			classes = append(classes, w.name(major.Shape))
+		}
+		fmt.Fprintf(&b, "    %q: (%s,),\n", d.Contract.Type, strings.Join(classes, ", "))
 	}
-	b.WriteString("}\n")
+	b.WriteString("}\n\n# The newest of each.\nCONTRACTS: dict[str, type[Data]] = {name: majors[-1] for name, majors in MAJORS.items()}\n")
 	return b.String()
 }
 
 type pythonWriter struct {
-	classes, names []string
-	written        map[string]bool
+	classes, order []string
+	names          names
+}
+
+// name is the class of an object.
+func (w *pythonWriter) name(s *events.Shape) string {
+	name, _ := w.names.of(title(s.Name), s.Type)
+	return name
 }
 
 // class writes an object's class after those of the objects in it. d is the event whose data it is, nil for none.
 func (w *pythonWriter) class(s *events.Shape, d *events.Definition) {
-	if w.written[s.Name] {
+	name, fresh := w.names.of(title(s.Name), s.Type)
+	if !fresh {
 		return
 	}
-	w.written[s.Name] = true
 	for i := range s.Members {
 		m := s.Members[i].Shape
 		if m.Kind == events.KindList {
@@ -79,14 +93,14 @@ func (w *pythonWriter) class(s *events.Shape, d *events.Definition) {
 	}
 	var b strings.Builder
 	if d == nil {
-		fmt.Fprintf(&b, "class %s(Model):\n", s.Name)
+		fmt.Fprintf(&b, "class %s(Model):\n", name)
 	} else {
-		fmt.Fprintf(&b, "class %s(Data):\n    %s\n\n    CONTRACT: ClassVar[Contract] = %s\n\n", s.Name, pythonDoc(d.Contract), pythonContract(d.Contract))
+		fmt.Fprintf(&b, "class %s(Data):\n    %s\n\n    CONTRACT: ClassVar[Contract] = %s\n\n", name, pythonDoc(d.Contract), pythonContract(d.Contract))
 	}
 	for i := range s.Members {
-		fmt.Fprintf(&b, "    %s\n", pythonField(&s.Members[i]))
+		fmt.Fprintf(&b, "    %s\n", w.field(&s.Members[i]))
 	}
-	w.classes, w.names = append(w.classes, b.String()), append(w.names, s.Name)
+	w.classes, w.order = append(w.classes, b.String()), append(w.order, name)
 }
 
 func pythonDoc(k events.Contract) string {
@@ -120,9 +134,9 @@ func pythonTuple(words []string) string {
 	return "(" + strings.TrimSuffix(b.String(), ", ") + ")"
 }
 
-// pythonField is a field with its rules; what a reader should know besides stands in its Field.
-func pythonField(m *events.Member) string {
-	text, notes := m.Name+": "+pythonType(m), []string{}
+// field is a field with its rules; what a reader should know besides stands in its Field.
+func (w *pythonWriter) field(m *events.Member) string {
+	text, notes := m.Name+": "+w.typeOf(m), []string{}
 	if m.Optional {
 		text += " | None"
 	}
@@ -146,7 +160,7 @@ func pythonField(m *events.Member) string {
 	return text + " = Field(" + strings.Join(notes, ", ") + ")"
 }
 
-func pythonType(m *events.Member) string {
+func (w *pythonWriter) typeOf(m *events.Member) string {
 	switch m.Kind {
 	case events.KindString:
 		return pythonText(m)
@@ -165,9 +179,9 @@ func pythonType(m *events.Member) string {
 	case events.KindTime:
 		return "Time"
 	case events.KindObject:
-		return m.Shape.Name
+		return w.name(m.Shape)
 	case events.KindList:
-		list := "list[" + pythonType(&events.Member{Shape: m.Element}) + "]"
+		list := "list[" + w.typeOf(&events.Member{Shape: m.Element}) + "]"
 		if m.Rule == events.RuleNotEmpty {
 			return "Annotated[" + list + ", Field(min_length=1)]"
 		}

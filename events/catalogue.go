@@ -13,8 +13,9 @@ type Definition struct {
 	Shape    *Shape // of its data
 	read     func(r *reader) (Payload, error)
 
-	upcast func(older Payload) (Payload, error) // from the major version before; nil if this is the first
-	next   *Definition                          // the major version after it, in the same catalogue
+	examples [][]byte                             // of another module's contract
+	upcast   func(older Payload) (Payload, error) // from the major version before; nil if this is the first
+	next     *Definition                          // the major version after it, in the same catalogue
 }
 
 // Define makes a definition from a payload type.
@@ -75,7 +76,25 @@ func NewCatalogue(definitions ...Definition) (*Catalogue, error) {
 		c.byTopic[d.Contract.Topic()] = &d
 		c.all = append(c.all, &d)
 	}
+	if err := c.checkExamples(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// checkExamples finds an example that is none: every document shows it.
+func (c *Catalogue) checkExamples() error {
+	for _, d := range c.all {
+		for _, raw := range d.examples {
+			switch decoded, err := c.CheckPublish(raw); {
+			case err != nil:
+				return fmt.Errorf("contract %s: an example of version %s: %w", d.Contract.Type, d.Contract.Version, err)
+			case decoded.Definition != d:
+				return fmt.Errorf("contract %s: an example of version %s is a %s of %s", d.Contract.Type, d.Contract.Version, decoded.Envelope.EventType, decoded.Envelope.EventVersion)
+			}
+		}
+	}
+	return nil
 }
 
 func checkContract(d Definition) error {
@@ -126,6 +145,16 @@ func (c *Catalogue) Lookup(eventType string) (*Definition, bool) {
 
 // Majors are the major versions of an event type, oldest first.
 func (c *Catalogue) Majors(eventType string) []*Definition { return slices.Clone(c.byType[eventType]) }
+
+// Major finds one major version of an event type.
+func (c *Catalogue) Major(eventType, major string) (*Definition, bool) {
+	for _, d := range c.byType[eventType] {
+		if d.Contract.Major() == major {
+			return d, true
+		}
+	}
+	return nil, false
+}
 
 // ByTopic finds a contract by topic.
 func (c *Catalogue) ByTopic(topic string) (*Definition, bool) {

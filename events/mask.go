@@ -20,10 +20,11 @@ const (
 var envelopeFields = []string{"event_id", "correlation_id", "timestamp", "source_service", "event_version", "version", "event_type"}
 
 // Mask gives a message with its personal data masked, as class:"personal" marks it, and what its contract does not know:
-// an unknown field may hold anything. The contract is that of the type which the message names, else the topic's. paths
-// names what was masked. The error says that the message is no JSON object, so that nothing of it is safe to show.
+// an unknown field may hold anything. The contract is that of the type and major version which the message names, else the
+// topic's. paths names what was masked. The error says that the message is no JSON object, so that nothing of it is safe to show.
 func (c *Catalogue) Mask(topic string, raw []byte) (masked []byte, paths []string, err error) {
-	d, known := c.Lookup(Peek(raw).EventType)
+	e := Peek(raw)
+	d, known := c.major(e.EventType, majorOf(e.EventVersion))
 	if !known {
 		d, known = c.ByTopic(topic)
 	}

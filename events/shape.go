@@ -36,9 +36,10 @@ var kindNames = [...]string{
 // languages' models. It is read from the type's tags once.
 type Shape struct {
 	Kind    Kind
-	Name    string   // the Go name of an object's type
-	Members []Member // of an object, in order
-	Element *Shape   // of a list
+	Type    reflect.Type // of an object
+	Name    string       // its Go name
+	Members []Member     // of an object, in order
+	Element *Shape       // of a list
 
 	byName   map[string]*Member
 	personal bool // an object that holds personal members
@@ -117,7 +118,7 @@ func ShapeOf(t reflect.Type) *Shape {
 }
 
 func objectShape(t reflect.Type) *Shape {
-	s := &Shape{Kind: KindObject, Name: t.Name(), byName: map[string]*Member{}, subject: -1}
+	s := &Shape{Kind: KindObject, Type: t, Name: t.Name(), byName: map[string]*Member{}, subject: -1}
 	for i := range t.NumField() {
 		m := memberOf(t.Field(i), i)
 		s.personal = s.personal || m.Personal || m.personal || m.Element != nil && m.Element.personal

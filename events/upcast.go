@@ -69,10 +69,8 @@ func number(major string) (n int) {
 
 // major finds one major version of a type, or its newest where there is no such.
 func (c *Catalogue) major(eventType, major string) (*Definition, bool) {
-	for _, d := range c.byType[eventType] {
-		if d.Contract.Major() == major {
-			return d, true
-		}
+	if d, known := c.Major(eventType, major); known {
+		return d, true
 	}
 	return c.Lookup(eventType)
 }

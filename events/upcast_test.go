@@ -128,3 +128,20 @@ func TestAMajorVersionNeedsItsWayFromTheOneBefore(t *testing.T) {
 	require.Len(t, earlier, 2)
 	require.Equal(t, "shipping.parcel.sent.v2", earlier[0].Topic())
 }
+
+func TestAMessageIsMaskedByItsOwnMajor(t *testing.T) {
+	masked, _, err := parcels(t).Mask("", sent("1.0", `{"receiver":"Ada","grams":1}`))
+	require.NoError(t, err)
+	require.Contains(t, string(masked), `{"receiver":"Ada","grams":"[not in the contract]"}`)
+}
+
+func TestAnExampleIsOneOfItsOwnMajor(t *testing.T) {
+	first, second := sent("1.0", `{"parcel_id":"p1","receiver":"Ada Lovelace","weight":2}`), sent("2.0", `{"parcel_id":"p1","first_name":"Ada","last_name":"L","weight":1}`)
+	c, err := NewCatalogue(Define[parcelV1]().WithExamples(first), Define(From(twoNames)).WithExamples(second))
+	require.NoError(t, err)
+	require.Equal(t, [][]byte{first}, c.Majors("parcel.sent")[0].Examples())
+	_, err = NewCatalogue(Define[parcelV1](), Define(From(twoNames)).WithExamples(first))
+	require.EqualError(t, err, "contract parcel.sent: an example of version 2.0 is a parcel.sent of 1.0")
+	_, err = NewCatalogue(Define[parcelV1]().WithExamples(sent("1.0", `{"parcel_id":"p1","receiver":"Ada"}`)))
+	require.ErrorContains(t, err, "contract parcel.sent: an example of version 1.1: /data/weight")
+}

@@ -132,7 +132,7 @@ func (s *Service) index() error {
 		if s.routes[topic] != nil {
 			return fmt.Errorf("consumer %s subscribes to %s twice (%s and %s)", s.consumer.Name, route.Contract.Type, s.routes[topic].Handler, route.Handler)
 		}
-		if _, known := s.store.Catalogue().Lookup(route.Contract.Type); !known {
+		if _, known := s.store.Catalogue().ByTopic(topic); !known {
 			return fmt.Errorf("consumer %s subscribes to %s, which is not in the catalogue: add its definition to it", s.consumer.Name, route.Contract.Type)
 		}
 		s.routes[topic] = route

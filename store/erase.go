@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/first-viscount/viscount/events"
@@ -181,13 +182,12 @@ func (t *Tx) keepable(ctx context.Context, eventType string, payload []byte) ([]
 	if t.store.catalogue == nil {
 		return payload, nil
 	}
-	if d, known := t.store.catalogue.Lookup(eventType); !known || !d.Personal() {
+	if !slices.ContainsFunc(t.store.catalogue.Majors(eventType), (*events.Definition).Personal) {
 		return payload, nil
 	}
-	var d *events.Decoded
-	var err error
-	if d, err = t.store.catalogue.Decode(payload); err != nil {
-		return payload, nil // a dead letter, as it came
+	d, err := t.store.catalogue.Decode(payload)
+	if err != nil || !d.Definition.Personal() {
+		return payload, nil // a dead letter, as it came; or a major version that is about nobody
 	}
 	if err := t.Lock(ctx, erasureLock+d.Subject()); err != nil {
 		return nil, err

@@ -12,13 +12,16 @@ import (
 
 func newContractsCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{Use: "contracts", Short: "The events that services agree on"}
+	var version string
+	show := &cobra.Command{
+		Use: "show TYPE [--version N]", Short: "Show one contract with its fields", Args: takes("TYPE"),
+		RunE: func(cmd *cobra.Command, args []string) error { return showContract(cmd, g, args[0], version) },
+	}
+	show.Flags().StringVar(&version, "version", "", "a major version, such as 1; the newest if not given")
 	cmd.AddCommand(&cobra.Command{
 		Use: "list", Short: "List every contract", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listContracts(cmd, g) },
-	}, &cobra.Command{
-		Use: "show TYPE", Short: "Show one contract with its fields", Args: takes("TYPE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return showContract(cmd, g, args[0]) },
-	}, newGenerateCommand(), newContractsCheckCommand(g), newContractsDiffCommand(g), newContractsDocsCommand())
+	}, show, newGenerateCommand(), newContractsCheckCommand(g), newContractsDiffCommand(g), newContractsDocsCommand())
 	return cmd
 }
 
@@ -26,7 +29,7 @@ func newContractsCommand(g *globals) *cobra.Command {
 type contractRow struct {
 	Type      string   `json:"type"`
 	Version   string   `json:"version"`
-	Versions  []string `json:"versions"` // every major version that is kept, this one last
+	Versions  []string `json:"versions"` // every major version that is kept, oldest first
 	Topic     string   `json:"topic"`
 	Notices   string   `json:"dead_letter_topic"`
 	Key       string   `json:"key"`
@@ -52,10 +55,15 @@ func rowOf(d *events.Definition) contractRow {
 	if k.Retention != events.Unlimited {
 		row.Retention = fmt.Sprintf("%d days", k.Retention/events.Day)
 	}
-	for _, major := range events.Platform().Majors(k.Type) {
-		row.Versions = append(row.Versions, major.Contract.Version)
-	}
+	row.Versions = versionsOf(k.Type)
 	return row
+}
+
+func versionsOf(eventType string) (all []string) {
+	for _, major := range events.Platform().Majors(eventType) {
+		all = append(all, major.Contract.Version)
+	}
+	return all
 }
 
 func listContracts(cmd *cobra.Command, g *globals) error {
@@ -67,21 +75,26 @@ func listContracts(cmd *cobra.Command, g *globals) error {
 		return printJSON(cmd.OutOrStdout(), rows)
 	}
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TYPE\tPUBLISHER\tCONSUMERS\tKEY\tRETENTION\t")
+	fmt.Fprintln(table, "TYPE\tVERSION\tPUBLISHER\tCONSUMERS\tKEY\tRETENTION\t")
 	for _, r := range rows {
 		note := ""
 		if r.Addition {
 			note = "addition"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Type, r.Publisher, strings.Join(r.Consumers, " "), r.Key, r.Retention, note)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Type, r.Version, r.Publisher, strings.Join(r.Consumers, " "), r.Key, r.Retention, note)
 	}
 	return table.Flush()
 }
 
-func showContract(cmd *cobra.Command, g *globals, eventType string) error {
+func showContract(cmd *cobra.Command, g *globals, eventType, version string) error {
 	d, known := events.Platform().Lookup(eventType)
 	if !known {
 		return no(fmt.Errorf("no contract is named %q; see viscount contracts list", eventType))
+	}
+	if version != "" {
+		if d, known = events.Platform().Major(eventType, version); !known {
+			return no(fmt.Errorf("%s has no major version %q; it has %s", eventType, version, strings.Join(versionsOf(eventType), ", ")))
+		}
 	}
 	row := rowOf(d)
 	row.Fields = d.Fields()
@@ -93,12 +106,16 @@ func showContract(cmd *cobra.Command, g *globals, eventType string) error {
 	if row.Addition {
 		origin = "addition to the contract document"
 	}
+	versions := ""
+	if len(row.Versions) > 1 {
+		versions = strings.Join(row.Versions, ", ")
+	}
 	follows := "nothing"
 	if len(row.Follows) > 0 {
 		follows = strings.Join(row.Follows, ", ") + " of the same key, where a consumer hears both"
 	}
 	for _, pair := range [][2]string{
-		{"type", row.Type}, {"version", strings.Join(row.Versions, ", ")}, {"deprecated", row.Deprecated.String()}, {"migration", row.Migration},
+		{"type", row.Type}, {"version", row.Version}, {"versions", versions}, {"deprecated", row.Deprecated.String()}, {"migration", row.Migration},
 		{"topic", row.Topic}, {"notices", row.Notices}, {"key", row.Key}, {"publisher", row.Publisher}, {"consumers", strings.Join(row.Consumers, ", ")},
 		{"follows", follows}, {"retention", row.Retention}, {"purpose", row.Purpose}, {"when", row.When}, {"origin", origin},
 	} {

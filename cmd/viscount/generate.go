@@ -14,7 +14,7 @@ func newGenerateCommand() *cobra.Command {
 		Use: "generate", Short: "Write schemas and specifications from the contracts", Args: takes(),
 		Long: "Write everything that derives from the contracts into a checkout of this repository: JSON Schemas and Python models of every event (contracts/schemas, python), contracts/asyncapi.json, api/openapi.json and the first section of contracts/CHANGELOG.md.",
 		RunE: func(*cobra.Command, []string) error {
-			files, err := generated()
+			files, err := generated(events.Platform())
 			if err != nil {
 				return err
 			}
@@ -26,8 +26,7 @@ func newGenerateCommand() *cobra.Command {
 }
 
 // generated are all files that derive from the contracts.
-func generated() (all []contracts.File, err error) {
-	catalogue := events.Platform()
+func generated(catalogue *events.Catalogue) (all []contracts.File, err error) {
 	for _, generate := range []func(*events.Catalogue) ([]contracts.File, error){contracts.Schemas, contracts.AsyncAPI, api.OpenAPI, contracts.Python, contracts.ChangelogFile} {
 		files, err := generate(catalogue)
 		if err != nil {

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/contracts"
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/router"
 )
 
 func TestWhatIsGeneratedIsCommitted(t *testing.T) {
-	files, err := generated()
+	files, err := generated(events.Platform())
 	require.NoError(t, err)
 	known := map[string]bool{}
 	for _, f := range files {

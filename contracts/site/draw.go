@@ -83,7 +83,7 @@ func drawMap(all []*event) *drawing {
 
 func rowOf(e *event, y int, consumers []string) row {
 	middle := y + (rowHeight-4)/2
-	r := row{Y: y, Middle: middle, Left: eventLeft, TextX: eventLeft + eventW/2, Text: middle + 4, From: eventLeft + eventW, To: eventLeft + eventW, Type: e.Type, Link: "events/" + e.Type + ".html"}
+	r := row{Y: y, Middle: middle, Left: eventLeft, TextX: eventLeft + eventW/2, Text: middle + 4, From: eventLeft + eventW, To: eventLeft + eventW, Type: e.Label, Link: "events/" + e.Page + ".html"}
 	for i, name := range consumers {
 		if slices.Contains(e.Consumers, name) {
 			x := lanesLeft + i*laneWidth

@@ -23,6 +23,18 @@ type event struct {
 	Changes  []release
 	Legacy   string // its name in the old dialect
 	Major    string
+	Page     string    // its file without .html: its type; of an earlier major version, with that
+	Label    string    // its type, and the major version where there are several
+	Versions []version // the major versions, newest first; none where there is one
+}
+
+// Older tells whether a newer major version is there.
+func (e *event) Older() bool { return e.Page != e.Type }
+
+// version is a major version of an event, with its page.
+type version struct {
+	*contracts.Notes
+	Page string
 }
 
 type field struct {
@@ -47,20 +59,35 @@ func describe(c *events.Catalogue) (all []*event, err error) {
 		e := &event{
 			Notes: notes, Purpose: d.Contract.Purpose, Service: strings.TrimSuffix(notes.Publisher, "-service"),
 			Keys: strings.Join(notes.Key, ", else "), Fields: fieldsOf(d), Legacy: events.LegacyName(notes.Type), Major: d.Contract.Major(),
+			Page: pageOf(c, d), Label: notes.Type,
 		}
-		if e.Examples, err = examplesOf(c, notes.Type); err != nil {
+		if majors := c.Majors(notes.Type); len(majors) > 1 {
+			e.Label += " v" + e.Major
+			for _, major := range slices.Backward(majors) {
+				e.Versions = append(e.Versions, version{contracts.NotesOf(major.Contract), pageOf(c, major)})
+			}
+		}
+		if e.Examples, err = examplesOf(c, d); err != nil {
 			return nil, err
 		}
 		all = append(all, e)
 	}
 	for _, e := range all {
 		for _, other := range all {
-			if slices.Contains(other.Follows, e.Type) {
+			if slices.Contains(other.Follows, e.Type) && !slices.Contains(e.Before, other.Type) {
 				e.Before = append(e.Before, other.Type)
 			}
 		}
 	}
 	return all, nil
+}
+
+// pageOf is where links to the type lead for the newest major version; each earlier one has a page of its own.
+func pageOf(c *events.Catalogue, d *events.Definition) string {
+	if newest, _ := c.Lookup(d.Contract.Type); newest == d {
+		return d.Contract.Type
+	}
+	return d.Contract.Type + ".v" + d.Contract.Major()
 }
 
 func fieldsOf(d *events.Definition) (all []field) {
@@ -107,18 +134,18 @@ func kindOf(m *events.Member) string {
 }
 
 // examplesOf are the canonical form of each example and, where it came in the old dialect, that too.
-func examplesOf(c *events.Catalogue, eventType string) (all []example, err error) {
-	for _, raw := range events.Examples(eventType) {
-		d, err := c.Decode(raw)
+func examplesOf(c *events.Catalogue, d *events.Definition) (all []example, err error) {
+	for _, raw := range d.Examples() {
+		decoded, err := c.Decode(raw)
 		if err != nil {
-			return nil, fmt.Errorf("the example of %s: %w", eventType, err)
+			return nil, fmt.Errorf("the example of %s: %w", d.Contract.Topic(), err)
 		}
 		var canonical bytes.Buffer
-		if err := json.Indent(&canonical, d.Raw, "", "  "); err != nil {
+		if err := json.Indent(&canonical, decoded.Raw, "", "  "); err != nil {
 			return nil, err
 		}
 		all = append(all, example{"Example", canonical.String()})
-		if d.Legacy {
+		if decoded.Legacy {
 			all = append(all, example{"In the old dialect, accepted and rewritten", strings.TrimSpace(string(raw))})
 		}
 	}

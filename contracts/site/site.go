@@ -63,7 +63,7 @@ func Render(c *events.Catalogue, history string) ([]contracts.File, error) {
 	}
 	for _, e := range all {
 		e.Changes = changesOf(changes, e.Type)
-		if err := write("events/"+e.Type+".html", "event", page{Title: e.Type, Root: "../", Event: e, Map: drawEvent(e)}); err != nil {
+		if err := write("events/"+e.Page+".html", "event", page{Title: e.Label, Root: "../", Event: e, Map: drawEvent(e)}); err != nil {
 			return nil, err
 		}
 	}

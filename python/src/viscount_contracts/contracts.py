@@ -455,27 +455,31 @@ class OrderRefundRequested(Data):
     requested_at: Time
 
 
-CONTRACTS: dict[str, type[Data]] = {
-    "product.created": ProductCreated,
-    "product.updated": ProductUpdated,
-    "product.deleted": ProductDeleted,
-    "product.price_changed": ProductPriceChanged,
-    "product.out_of_stock": ProductOutOfStock,
-    "inventory.reserved": InventoryReserved,
-    "inventory.released": InventoryReleased,
-    "inventory.adjusted": InventoryAdjusted,
-    "inventory.low_stock_alert": InventoryLowStockAlert,
-    "inventory.updated": InventoryUpdated,
-    "order.created": OrderCreated,
-    "order.validated": OrderValidated,
-    "order.completed": OrderCompleted,
-    "order.cancelled": OrderCancelled,
-    "order.refunded": OrderRefunded,
-    "inventory.reservation_failed": InventoryReservationFailed,
-    "payment.processed": PaymentProcessed,
-    "payment.failed": PaymentFailed,
-    "payment.refunded": PaymentRefunded,
-    "fulfillment.completed": FulfillmentCompleted,
-    "fulfillment.failed": FulfillmentFailed,
-    "order.refund_requested": OrderRefundRequested,
+# Every major version of an event, oldest first.
+MAJORS: dict[str, tuple[type[Data], ...]] = {
+    "product.created": (ProductCreated,),
+    "product.updated": (ProductUpdated,),
+    "product.deleted": (ProductDeleted,),
+    "product.price_changed": (ProductPriceChanged,),
+    "product.out_of_stock": (ProductOutOfStock,),
+    "inventory.reserved": (InventoryReserved,),
+    "inventory.released": (InventoryReleased,),
+    "inventory.adjusted": (InventoryAdjusted,),
+    "inventory.low_stock_alert": (InventoryLowStockAlert,),
+    "inventory.updated": (InventoryUpdated,),
+    "order.created": (OrderCreated,),
+    "order.validated": (OrderValidated,),
+    "order.completed": (OrderCompleted,),
+    "order.cancelled": (OrderCancelled,),
+    "order.refunded": (OrderRefunded,),
+    "inventory.reservation_failed": (InventoryReservationFailed,),
+    "payment.processed": (PaymentProcessed,),
+    "payment.failed": (PaymentFailed,),
+    "payment.refunded": (PaymentRefunded,),
+    "fulfillment.completed": (FulfillmentCompleted,),
+    "fulfillment.failed": (FulfillmentFailed,),
+    "order.refund_requested": (OrderRefundRequested,),
 }
+
+# The newest of each.
+CONTRACTS: dict[str, type[Data]] = {name: majors[-1] for name, majors in MAJORS.items()}

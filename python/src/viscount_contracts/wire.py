@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from .contracts import CONTRACTS
+from .contracts import CONTRACTS, MAJORS
 from .event import Data, Envelope, Event, InvalidEvent, Problem, problems_of
 
 _LEGACY = {data.CONTRACT.legacy: name for name, data in CONTRACTS.items() if data.CONTRACT.legacy}
@@ -111,12 +111,13 @@ def _match(members: dict[str, Any], problems: list[Problem]) -> type[Data] | Non
     kind, version, source = (members.get(name) for name in ("event_type", "event_version", "source_service"))
     if not isinstance(kind, str) or not kind:
         return None
-    model = CONTRACTS.get(kind)
-    if model is None:
+    if kind not in MAJORS:
         problems.append(Problem("/event_type", "unknown_type", f"no contract is named {kind!r}"))
         return None
+    major = str(version).partition(".")[0]
+    model = next((m for m in MAJORS[kind] if m.CONTRACT.major == major), CONTRACTS[kind])
     contract, wrong = model.CONTRACT, {p.path for p in problems}
-    if "/event_version" not in wrong and str(version).partition(".")[0] != contract.major:
+    if "/event_version" not in wrong and major != contract.major:
         problems.append(Problem("/event_version", "unsupported_version", f"is {version}, this package knows major version {contract.major}"))
     if "/source_service" not in wrong and source != contract.publisher:
         problems.append(Problem("/source_service", "wrong_publisher", f"{kind} is published by {contract.publisher}, not by {source}"))
