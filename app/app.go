@@ -276,7 +276,7 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 			}
 			continue
 		}
-		removed, err := st.Prune(ctx, store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention})
+		removed, err := st.Prune(ctx, store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention, Topics: a.topics() != nil})
 		switch {
 		case err != nil && ctx.Err() == nil:
 			a.log.ErrorContext(ctx, "pruning failed; trying again later", "service", st.Name(), "error", err)

@@ -15,12 +15,14 @@ const (
 	answersKept    = 24 * time.Hour // Idempotency-Key, see interfaces.md
 	auditKept      = 400 * 24 * time.Hour
 	noticesKept    = 30 * 24 * time.Hour
+	tracesKept     = 400 * 24 * time.Hour // of events that topics keep for ever, as long as of orders
 )
 
 // Retention says how long rows are kept.
 type Retention struct {
 	Inbox  time.Duration // how long duplicates are recognised
 	Outbox time.Duration // of published events; 0: what each contract declares
+	Topics bool          // the transport's topics keep recorded events: the outbox needs none for ever
 }
 
 // Horizon is the time before which the inbox no longer knows what it has applied: an event from before it is not applied
@@ -109,7 +111,7 @@ func (s *Store) oldInbox(ctx context.Context, cutoff int64) (pos int64, found bo
 	return pos, found, err
 }
 
-// pruneOutbox removes published events per contract. A topic whose events are kept for ever is left alone.
+// pruneOutbox removes published events per contract. Those that are kept for ever stay, unless the topic keeps them.
 func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, err error) {
 	for _, definition := range s.catalogue.All() {
 		contract := definition.Contract
@@ -123,7 +125,10 @@ func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, e
 		}
 		age := contract.Retention
 		if age == events.Unlimited {
-			continue
+			if !keep.Topics {
+				continue
+			}
+			age = tracesKept
 		}
 		if keep.Outbox > 0 {
 			age = min(age, keep.Outbox)
