@@ -21,13 +21,18 @@ var released embed.FS
 
 const unreleased = "Unreleased"
 
-// ChangelogFile is the change log with its first section as Diff writes it: what changed since the newest release.
-func ChangelogFile(c *events.Catalogue) ([]File, error) {
+// Released are the contracts of the newest release, as they were committed with it; none before the first.
+func Released() (Set, error) {
 	folder, err := fs.Sub(released, "released")
 	if err != nil {
 		return nil, err
 	}
-	before, err := loadFiles(folder)
+	return loadFiles(folder)
+}
+
+// ChangelogFile is the change log with its first section as Diff writes it: what changed since the newest release.
+func ChangelogFile(c *events.Catalogue) ([]File, error) {
+	before, err := Released()
 	if err != nil {
 		return nil, err
 	}

@@ -313,10 +313,10 @@ func TestARenameIsNamedWithItsRemedy(t *testing.T) {
 func TestRecordedEventsAreReplayed(t *testing.T) {
 	good := events.Examples("order.created")[0]
 	bad := []byte(strings.Replace(string(good), `"USD"`, `"usd"`, 1))
-	replay := contracts.ReplayEvents(events.Platform(), [][]byte{good, bad, events.Examples("inventory.reserved")[0]})
+	replay := contracts.ReplayEvents(events.Platform(), nil, [][]byte{good, bad, events.Examples("inventory.reserved")[0]})
 	require.Equal(t, 3, replay.Events)
 	require.Equal(t, 1, replay.Broken)
 	require.Equal(t, []contracts.Broken{{
-		Type: "order.created", Events: 2, Broken: 1, Consumers: []string{"inventory", "payments", "notifications"}, Problems: map[string]int{"/data/currency invalid_value": 1},
+		Type: "order.created", Major: "1", Events: 2, Broken: 1, Consumers: map[string]int{"inventory": 1, "payments": 1, "notifications": 1}, Problems: map[string]int{"/data/currency invalid_value": 1},
 	}}, replay.ByType)
 }

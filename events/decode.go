@@ -162,6 +162,9 @@ func Peek(raw []byte) Envelope {
 		return Envelope{}
 	}
 	e, _ := m.envelope()
+	if old := m.find("version"); e.EventVersion == "" && old != nil {
+		e.EventVersion = old.text // of the old dialect
+	}
 	return e
 }
 

@@ -66,6 +66,18 @@ func As[T Payload](d *Decoded, sequence int64, causationID string) (Event[T], er
 	return Event[T]{Envelope: d.Envelope, Sequence: sequence, CausationID: causationID, Data: data}, nil
 }
 
+// Newest is the data as a handler of the newest major version gets it. Where it cannot be upgraded, failing is the version that
+// it does not reach.
+func (d *Decoded) Newest() (newest Payload, failing *Definition, err error) {
+	newest = d.Payload
+	for next := d.Definition.next; next != nil; next = next.next {
+		if newest, err = next.upcast(newest); err != nil {
+			return nil, next, err
+		}
+	}
+	return newest, nil, nil
+}
+
 func upgrade[T Payload](d *Decoded) (data T, err error) {
 	payload := d.Payload
 	for next := d.Definition.next; ; next = next.next {

@@ -22,7 +22,7 @@ func newContractsDiffCommand(g *globals) *cobra.Command {
 		Use: "diff A [B]", Short: "What changed between two states of the contracts", Args: takes("A", "[B]"),
 		Long: "Compare the contracts of two states. A and B are folders (a checkout, or its contracts/schemas) or git refs; without B, this program's own contracts.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changes, err := compare(cmd.Context(), args)
+			_, changes, err := compare(cmd.Context(), args)
 			switch {
 			case err != nil:
 				return &exitError{code: exitUsage, err: err}
@@ -40,19 +40,19 @@ func newContractsDiffCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// compare loads the states: two that are named, or one and this program's.
-func compare(ctx context.Context, states []string) ([]contracts.Change, error) {
+// compare loads the states: two that are named, or one and this program's. It gives the first and what changed since.
+func compare(ctx context.Context, states []string) (contracts.Set, []contracts.Change, error) {
 	before, err := contracts.Load(ctx, states[0])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	after := contracts.Current(events.Platform())
 	if len(states) > 1 {
 		if after, err = contracts.Load(ctx, states[1]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return contracts.Diff(before, after, time.Now()), nil
+	return before, contracts.Diff(before, after, time.Now()), nil
 }
 
 func printDiff(out io.Writer, changes []contracts.Change) {
@@ -96,14 +96,20 @@ type checked struct {
 
 func checkContracts(cmd *cobra.Command, g *globals, against string, files []string) error {
 	answer := checked{Changes: []contracts.Change{}, Warnings: contracts.Overdue(contracts.Current(events.Platform()), time.Now())}
+	before, err := contracts.Released()
+	if err != nil {
+		return err
+	}
 	if against != "" {
-		changes, err := compare(cmd.Context(), []string{against})
+		earlier, changes, err := compare(cmd.Context(), []string{against})
 		switch {
 		case errors.Is(err, contracts.ErrNothing):
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: nothing to compare with\n", err)
 			against = ""
 		case err != nil:
 			return &exitError{code: exitUsage, err: err}
+		default:
+			before = earlier
 		}
 		answer.Changes = append(answer.Changes, changes...)
 		answer.Refused = len(contracts.Refused(changes))
@@ -117,7 +123,7 @@ func checkContracts(cmd *cobra.Command, g *globals, against string, files []stri
 		for i, e := range recorded {
 			raws[i] = e.raw
 		}
-		replay := contracts.ReplayEvents(events.Platform(), raws)
+		replay := contracts.ReplayEvents(events.Platform(), before, raws)
 		answer.Replay = &replay
 	}
 	if g.Output == "json" {
@@ -146,9 +152,36 @@ func printChecked(out io.Writer, answer checked, compared bool) {
 	}
 	fmt.Fprintf(out, "%d of %d events would break\n", answer.Replay.Broken, answer.Replay.Events)
 	for _, of := range answer.Replay.ByType {
-		fmt.Fprintf(out, "✗ %s: %d of %d, for %s\n", of.Type, of.Broken, of.Events, strings.Join(of.Consumers, ", "))
+		fmt.Fprintf(out, "✗ %s: %d of %d, for %s\n", nameOf(of), of.Broken, of.Events, heardBy(of))
 		for _, problem := range slices.Sorted(maps.Keys(of.Problems)) {
 			fmt.Fprintf(out, "    %s (%d)\n", problem, of.Problems[problem])
 		}
 	}
+}
+
+// nameOf is the type and major version of what would break, as far as they could be read.
+func nameOf(of contracts.Broken) string {
+	switch {
+	case of.Type == "":
+		return "no event type"
+	case of.Major == "":
+		return of.Type
+	}
+	return of.Type + ".v" + of.Major
+}
+
+// heardBy are the consumers that would get dead letters, each with their number where it is not all that break.
+func heardBy(of contracts.Broken) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(of.Consumers)) {
+		text := name
+		if n := of.Consumers[name]; n < of.Broken {
+			text += fmt.Sprintf(" (%d)", n)
+		}
+		all = append(all, text)
+	}
+	if len(all) == 0 {
+		return "nobody that is known: --against an earlier state names the consumers of a contract that is gone"
+	}
+	return strings.Join(all, ", ")
 }
