@@ -11,8 +11,8 @@ import (
 	"github.com/first-viscount/viscount/store"
 )
 
-// foundBody is a page of what a search found. Total and facets are about all of it, or of words that are common about the first
-// thousand.
+// foundBody is a page of what a search found. Total and facets are about all of it, or of common words and of prices that many
+// products have about a thousand.
 type foundBody struct {
 	Items       []search.Hit        `json:"items"`
 	NextCursor  string              `json:"next_cursor,omitzero"`

@@ -21,8 +21,9 @@ const (
 // engine is a database's full text.
 type engine struct {
 	matching string // where products are read by a match,
-	walking  string // and where in the order of an index %s, those that match picked out
+	walking  string // and where in the order of an index %s, what matches picked out
 	within   string // the condition that picks them, if it is not match's own
+	shelves  string // and where without words, shelf by shelf
 	doc      string // the product's place, which matches come in the order of
 	score    string // how well one matches; %d, if it stands there, is all's argument
 	match    func(terms []term, p part) []condition
@@ -40,6 +41,7 @@ var engines = map[store.Kind]engine{
 	store.SQLite: {
 		matching: "product_index JOIN products AS p INDEXED BY products_narrow ON p.doc = product_index.rowid",
 		walking:  "products AS p INDEXED BY %s",
+		shelves:  "shelves CROSS JOIN products AS p INDEXED BY products_browsed", // in this order
 		within:   "p.doc IN (SELECT rowid FROM product_index WHERE product_index MATCH $%d)",
 		doc:      "product_index.rowid",
 		score:    "-bm25(product_index, 10.0, 6.0, 3.0, 1.0)",
@@ -49,6 +51,7 @@ var engines = map[store.Kind]engine{
 	store.PostgreSQL: {
 		matching: "products AS p",
 		walking:  "products AS p",
+		shelves:  "shelves CROSS JOIN products AS p",
 		doc:      "p.doc",
 		score:    "CAST(ts_rank('{0.1, 0.3, 0.6, 1.0}', words_index, ($%d::text)::tsquery) AS DOUBLE PRECISION)",
 		match:    matchTSQuery,
@@ -135,18 +138,24 @@ func (c *conditions) add(sql string, argument any) { c.all = append(c.all, c.arg
 
 func (c *conditions) where() string { return " WHERE " + strings.Join(c.all, " AND ") }
 
-func (c *conditions) filter(q Query) {
-	c.all = append(c.all, "deleted = 0")
-	if q.Category != "" {
-		c.add("category_id = $%d", q.Category)
-	}
-	if q.Active != nil {
-		c.add("is_active = $%d", store.Bit(*q.Active))
-	}
+// hits are what the query's filters leave of the products that stand.
+func (c *conditions) hits(q Query) {
+	c.all = append(c.all, "p.deleted = 0")
+	c.filter("p", q)
 	if q.MinPrice != nil {
-		c.add("price >= $%d", int64(*q.MinPrice))
+		c.add("p.price >= $%d", int64(*q.MinPrice))
 	}
 	if q.MaxPrice != nil {
-		c.add("price <= $%d", int64(*q.MaxPrice))
+		c.add("p.price <= $%d", int64(*q.MaxPrice))
+	}
+}
+
+// filter picks by what products and shelves both know.
+func (c *conditions) filter(table string, q Query) {
+	if q.Category != "" {
+		c.add(table+".category_id = $%d", q.Category)
+	}
+	if q.Active != nil {
+		c.add(table+".is_active = $%d", store.Bit(*q.Active))
 	}
 }

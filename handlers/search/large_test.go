@@ -105,6 +105,24 @@ func (c catalogue) queries(n int) (all []search.Query) {
 	return all
 }
 
+// priced are those of people who look through prices, wide ranges and narrow ones, in all products or in a category.
+func (c catalogue) priced(n int) (all []search.Query) {
+	random := rand.New(rand.NewPCG(c.seed, 1<<41))
+	for i := range n {
+		low := events.Money(random.Int64N(100_000))
+		high := low + events.Money(random.Int64N(20))
+		if i%2 == 0 {
+			high = low + events.Money(random.Int64N(50_000))
+		}
+		q := search.Query{MinPrice: &low, MaxPrice: &high, Limit: 20, Sort: search.Sorts[i%len(search.Sorts)]}
+		if i%3 == 0 {
+			q.Category = fmt.Sprintf("category_%02d", random.IntN(40))
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
 // BenchmarkHundredThousandProducts reports how long a rebuild takes, how large the database is, and how fast searches are:
 // make bench-search. With TEST_POSTGRES it does so on PostgreSQL.
 func BenchmarkHundredThousandProducts(b *testing.B) {
@@ -114,7 +132,7 @@ func BenchmarkHundredThousandProducts(b *testing.B) {
 	standing := f.RebuildFrom(c, false)
 	rebuilt := time.Since(began)
 	require.Equal(b, router.RebuildDone, standing.State, standing.Detail)
-	var took, browsed []time.Duration // for words, and without
+	var took, browsed, priced []time.Duration // for words, without, and by price
 	found, counted := int64(0), 0
 	for b.Loop() {
 		for _, q := range c.queries(1000) {
@@ -130,6 +148,11 @@ func BenchmarkHundredThousandProducts(b *testing.B) {
 				counted++
 			}
 		}
+		for _, q := range c.priced(300) {
+			began := time.Now()
+			f.find(q)
+			priced = append(priced, time.Since(began))
+		}
 	}
 	require.Positive(b, found)
 	b.ReportMetric(0, "ns/op")
@@ -139,6 +162,8 @@ func BenchmarkHundredThousandProducts(b *testing.B) {
 	b.ReportMetric(milliseconds(took, 0.95), "p95-ms")
 	b.ReportMetric(milliseconds(browsed, 0.5), "p50-ms-browsing")
 	b.ReportMetric(milliseconds(browsed, 0.95), "p95-ms-browsing")
+	b.ReportMetric(milliseconds(priced, 0.5), "p50-ms-prices")
+	b.ReportMetric(milliseconds(priced, 0.95), "p95-ms-prices")
 	b.ReportMetric(float64(found)/float64(len(took)), "counted/query")
 	b.ReportMetric(100*float64(counted)/float64(len(took)), "%-all-counted")
 }

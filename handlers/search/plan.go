@@ -25,8 +25,8 @@ var orders = map[Sort]order{
 
 var (
 	byScore = order{column: "score", cast: "DOUBLE PRECISION", down: true}
-	byID    = order{column: "product_id", cast: "TEXT"}
-	byDoc   = order{column: "doc", cast: "BIGINT"} // the order of the index, in which nothing needs sorting
+	byID    = order{column: "product_id", cast: "TEXT", index: "sqlite_autoindex_products_1"} // of its UNIQUE
+	byDoc   = order{column: "doc", cast: "BIGINT"}                                            // the order of the index, in which nothing needs sorting
 )
 
 func (o order) String() string {
@@ -53,50 +53,65 @@ type look struct {
 
 // from is where hits are read; the conditions gain what picks them.
 func (l look) from(c *conditions, p part) string {
-	if len(l.terms) == 0 {
-		return "products AS p"
-	}
 	for _, one := range l.match(l.terms, p) {
 		c.add(one.sql, one.argument)
 	}
 	return l.matching
 }
 
-// along is where hits are read in the order of an index: for what is so common that the next hit is never far.
-func (l look) along(c *conditions, index string) string {
-	if l.within == "" {
-		return l.from(c, anywhere)
-	}
-	c.add(l.within, l.all(l.terms))
-	return fmt.Sprintf(l.walking, index)
+// shelf is where the hits of a search without words are read, shelf by shelf: for those that are few.
+func (l look) shelf(c *conditions) string {
+	c.all = append(c.all, "shelves.products > 0", "p.category_id = shelves.category_id", "p.is_active = shelves.is_active")
+	c.filter("shelves", l.Query) // and so of the products, whatever the planner begins with
+	return l.shelves
 }
 
-// facets counts hits: of a search for words as many as are counted at most.
+// along is where hits are read in the order of an index: for what is so common that the next hit is never far.
+func (l look) along(c *conditions, index string) string {
+	if len(l.terms) > 0 {
+		if l.within == "" {
+			return l.from(c, anywhere)
+		}
+		c.add(l.within, l.all(l.terms))
+	}
+	return strings.Replace(l.walking, "%s", index, 1)
+}
+
+// facets counts hits: by shelves where they tell, else as many as are counted at most.
 func (l look) facets() (query string, args []any) {
 	var c conditions
-	var from, most string
-	if len(l.terms) > 0 && l.Category != "" { // which is narrower than a common word
+	if l.onShelves() {
+		const price = "(price) FROM products AS p WHERE p.deleted = 0 AND p.category_id = shelves.category_id AND p.is_active = shelves.is_active)"
+		c.all = []string{"products > 0"}
+		c.filter("shelves", l.Query)
+		return "SELECT category_id, is_active, products, (SELECT MIN" + price + ", (SELECT MAX" + price + " FROM shelves" + c.where(), c.args
+	}
+	var from string
+	switch {
+	case len(l.terms) == 0:
+		from = l.shelf(&c)
+	case l.Category != "": // which is narrower than a common word
 		from = l.along(&c, "products_browsed")
-	} else {
+	default:
 		from = l.from(&c, anywhere)
 	}
-	if len(l.terms) > 0 {
-		most = " LIMIT " + strconv.Itoa(l.most)
-	}
-	c.filter(l.Query)
-	return "SELECT category_id, is_active, COUNT(*), MIN(price), MAX(price) FROM (SELECT category_id, is_active, price FROM " + from + c.where() + most +
-		") AS hits GROUP BY category_id, is_active", c.args
+	c.hits(l.Query)
+	return "SELECT category_id, is_active, COUNT(*), MIN(price), MAX(price) FROM (SELECT p.category_id, p.is_active, p.price FROM " + from + c.where() +
+		" LIMIT " + strconv.Itoa(l.most) + ") AS hits GROUP BY category_id, is_active", c.args
 }
+
+// onShelves tells whether the hits are whole shelves, which are counted already: no words and no prices pick among them.
+func (l look) onShelves() bool { return len(l.terms) == 0 && l.MinPrice == nil && l.MaxPrice == nil }
 
 // sorted reads a page of all that matches.
 func (l look) sorted(ctx context.Context, by order) ([]Hit, error) {
 	var c conditions
 	from, keep := "", ""
 	switch {
-	case len(l.terms) == 0:
-		from = l.from(&c, anywhere)
 	case l.common:
 		from = l.along(&c, by.index)
+	case len(l.terms) == 0:
+		from, keep = l.shelf(&c), " MATERIALIZED"
 	default:
 		from, keep = l.from(&c, anywhere), " MATERIALIZED" // few: sorted whole
 	}
@@ -169,7 +184,7 @@ func (l look) orderOf(ctx context.Context, p part) (order, error) {
 	}
 	var c conditions
 	from := l.from(&c, p)
-	c.filter(l.Query)
+	c.hits(l.Query)
 	n, _, err := store.One(ctx, l.reader, func(row store.Scanner) (n int64, err error) { return n, row.Scan(&n) },
 		"SELECT COUNT(*) FROM (SELECT 1 FROM "+from+c.where()+" LIMIT "+strconv.Itoa(l.most)+") AS hits", c.args...)
 	if n < int64(l.most) {
@@ -189,7 +204,7 @@ func (l look) ranked(ctx context.Context, p part, by order, after string) ([]Hit
 
 // page reads the hits of one order after a place in it. What is sorted is narrow: the rest of a product is read for the page alone.
 func (l look) page(ctx context.Context, c conditions, from, keep string, by order, after string) ([]Hit, error) {
-	c.filter(l.Query)
+	c.hits(l.Query)
 	score, name, beyond := "CAST(0 AS DOUBLE PRECISION)", "", ""
 	switch by.column {
 	case byScore.column:

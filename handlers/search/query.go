@@ -107,7 +107,7 @@ func (s *Service) Find(ctx context.Context, r store.Reader, q Query) (found Foun
 	if err := found.count(ctx, l); err != nil {
 		return found, fmt.Errorf("counting what was found: %w", err)
 	}
-	l.common = found.AtLeast
+	l.common = found.Total >= int64(l.most)
 	switch {
 	case by != byScore:
 		found.Items, err = l.sorted(ctx, by)
@@ -141,6 +141,6 @@ func (f *Found) count(ctx context.Context, l look) error {
 	if f.Total > 0 {
 		f.Facets.MinPrice, f.Facets.MaxPrice = &low, &high
 	}
-	f.AtLeast = len(l.terms) > 0 && f.Total >= int64(l.most)
+	f.AtLeast = !l.onShelves() && f.Total >= int64(l.most)
 	return err
 }

@@ -20,13 +20,13 @@ import (
 //go:embed migrations
 var Migrations embed.FS
 
-// Projection are the tables that derive from events; the index follows the products by triggers.
+// Projection are the tables that derive from events; the index and the shelves follow the products by triggers.
 var Projection = []string{"products", "words", "word_trigrams"}
 
 // Service finds products.
 type Service struct {
-	// MostCounted is how many hits of a search for words are counted, and ranked, at most; 1000 if 0. What is more common costs
-	// more to count and to rank than the answer is worth.
+	// MostCounted is how many hits of a search for words or prices are counted, and ranked, at most; 1000 if 0. What is more common
+	// costs more to count and to rank than the answer is worth. Whole categories are counted already.
 	MostCounted int
 }
 
