@@ -17,7 +17,6 @@ const (
 	CodeIDConflict         = "id_conflict"
 	CodeHandlerFailed      = "handler_failed"
 	CodeTimeout            = "timeout"
-	CodePanic              = "handler_panicked"
 	CodeMissingPredecessor = "missing_predecessor"
 	CodeBeyondInbox        = "beyond_inbox"
 	CodeCrashLoop          = "crash_loop"
@@ -40,7 +39,6 @@ const detailLimit = 1024
 
 func judge(err error) verdict {
 	var refused *refusal
-	var panicked *store.PanicError
 	var permanent *store.PermanentError
 	var crashed *crashedError
 	switch {
@@ -52,8 +50,6 @@ func judge(err error) verdict {
 		return verdict{code: CodeCrashLoop, detail: crashed.Error(), final: true}
 	case errors.As(err, &permanent):
 		return verdict{code: CodeHandlerFailed, detail: oneLine(err.Error()), final: true}
-	case errors.As(err, &panicked):
-		return verdict{code: CodePanic, detail: oneLine(panicked.Error())}
 	case errors.Is(err, context.DeadlineExceeded):
 		return verdict{code: CodeTimeout, detail: oneLine(err.Error())}
 	}

@@ -142,7 +142,7 @@ func TestErrorsSteer(t *testing.T) {
 	}{
 		"permanent: a dead letter at once":  {store.Permanent(errors.New("no such shelf")), 1, func(b *bench) { b.WantDeadLetter(router.CodeHandlerFailed) }},
 		"ignore after writing: rolled back": {store.Ignore("too late"), 1, func(b *bench) { b.WantIgnored("too late"); require.Empty(b.t, b.handled()) }},
-		"a panic is a failed attempt":       {nil, 4, func(b *bench) { b.WantDeadLetter(router.CodePanic) }},
+		"a panic is a failed attempt":       {nil, 4, func(b *bench) { b.WantDeadLetter(router.CodeHandlerFailed) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, router.Settings{ImmediateRetries: 3})
