@@ -224,10 +224,10 @@ func (s *Service) nextJobAttempt(attempts int, cause error) (time.Duration, bool
 		return later.After, attempts < maxRetryAfter
 	}
 	if attempts <= s.settings.ImmediateRetries {
-		return min(retryFirst<<(attempts-1), retryMost), true
+		return soon(attempts - 1), true
 	}
 	if n := attempts - s.settings.ImmediateRetries - 1; n < len(s.settings.DelayedRetries) {
-		return s.settings.DelayedRetries[n], true
+		return spread(s.settings.DelayedRetries[n]), true
 	}
 	return 0, false
 }

@@ -168,7 +168,7 @@ func (s *Service) nextAttempt(d *delivery, v verdict, cause error, now time.Time
 	if errors.As(cause, &later) {
 		return now.Add(later.After), true
 	}
-	return now.Add(delays[n] + rand.N(delays[n]/10+1)), true
+	return now.Add(spread(delays[n])), true
 }
 
 // maxRetryAfter bounds how often a handler may ask for another attempt.

@@ -179,13 +179,18 @@ const (
 	retryMost  = time.Second
 )
 
-// retry makes the immediate attempts: full jitter, doubling. What no retry can mend, and what is no fault of the event, goes
+// soon is the pause before the nth immediate retry, from 0, of an event or a job: full jitter, doubling.
+func soon(n int) time.Duration { return rand.N(min(retryFirst<<min(n, 16), retryMost)) }
+
+// spread is a delayed retry's delay, a little longer by chance, so that what failed together does not come back together.
+func spread(delay time.Duration) time.Duration { return delay + rand.N(delay/10+1) }
+
+// retry makes the immediate attempts. What no retry can mend, and what is no fault of the event, goes
 // out at once.
 func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		d := deliveryOf(msg)
 		base := msg.Context()
-		pause := retryFirst
 		for try := 0; ; try++ {
 			out, err := s.carefully(msg, next)
 			msg.SetContext(base) // the attempt's own context is dead
@@ -197,10 +202,9 @@ func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 				return out, err
 			}
 			s.metrics.retries.WithLabelValues(s.Name()).Inc()
-			if !sleep(base, rand.N(pause)) {
+			if !sleep(base, soon(try)) {
 				return out, base.Err()
 			}
-			pause = min(2*pause, retryMost)
 		}
 	}
 }
