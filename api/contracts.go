@@ -24,26 +24,34 @@ func (s *Server) contractEndpoints() []endpoint {
 
 // contractBody is a contract as other teams read it.
 type contractBody struct {
-	Type            string         `json:"type"`
-	Version         string         `json:"version"`
-	Topic           string         `json:"topic"`
-	DeadLetterTopic string         `json:"dead_letter_topic"`
-	Key             string         `json:"key"`
-	Publisher       string         `json:"publisher"`
-	Consumers       []string       `json:"consumers"`
-	Follows         []string       `json:"follows,omitzero"`
-	Retention       string         `json:"retention"`
-	Purpose         string         `json:"purpose"`
-	When            string         `json:"when_published"`
-	Addition        bool           `json:"addition"`
-	Fields          []events.Field `json:"fields,omitzero"`
+	Type            string   `json:"type"`
+	Version         string   `json:"version"`
+	Versions        []string `json:"versions"` // every major version that is kept, oldest first
+	Topic           string   `json:"topic"`
+	DeadLetterTopic string   `json:"dead_letter_topic"`
+	Key             string   `json:"key"`
+	Publisher       string   `json:"publisher"`
+	Consumers       []string `json:"consumers"`
+	Follows         []string `json:"follows,omitzero"`
+	Retention       string   `json:"retention"`
+	Purpose         string   `json:"purpose"`
+	When            string   `json:"when_published"`
+	Addition        bool     `json:"addition"`
+	Migration       string   `json:"migration,omitzero"` // of a major version after the first: what publishers and consumers do
+
+	Deprecated events.Deprecation `json:"deprecated,omitzero"`
+	Fields     []events.Field     `json:"fields,omitzero"`
 }
 
-func contractOf(d *events.Definition, fields bool) contractBody {
+func (s *Server) contractOf(d *events.Definition, fields bool) contractBody {
 	k := d.Contract
 	b := contractBody{
 		Type: k.Type, Version: k.Version, Topic: k.Topic(), DeadLetterTopic: k.DeadLetterTopic(), Key: k.Key, Publisher: k.Publisher, Consumers: k.Consumers,
 		Follows: k.Follows, Retention: "unlimited", Purpose: k.Purpose, When: k.When, Addition: k.Addition,
+		Migration: k.Migration, Deprecated: k.Deprecated,
+	}
+	for _, major := range s.Catalogue.Majors(k.Type) {
+		b.Versions = append(b.Versions, major.Contract.Version)
 	}
 	if k.Retention != events.Unlimited {
 		b.Retention = strconv.Itoa(int(k.Retention/events.Day)) + " days"
@@ -57,14 +65,14 @@ func contractOf(d *events.Definition, fields bool) contractBody {
 func (s *Server) contracts(c *gin.Context) {
 	var all page[contractBody]
 	for _, d := range s.Catalogue.All() {
-		all.Items = append(all.Items, contractOf(d, false))
+		all.Items = append(all.Items, s.contractOf(d, false))
 	}
 	writeJSON(c, http.StatusOK, all)
 }
 
 func (s *Server) contract(c *gin.Context) {
 	if d, known := s.definition(c); known {
-		writeJSON(c, http.StatusOK, contractOf(d, true))
+		writeJSON(c, http.StatusOK, s.contractOf(d, true))
 	}
 }
 

@@ -51,6 +51,20 @@ func (orderCreatedV2) Contract() events.Contract {
 
 func (p orderCreatedV2) Validate() error { return events.Check(p) }
 
+// orderNoted is an event that goes.
+type orderNoted struct {
+	OrderID string `json:"order_id" rule:"id"`
+}
+
+func (orderNoted) Contract() events.Contract {
+	return events.Contract{
+		Type: "order.noted", Version: "1.1", Key: "order_id", Publisher: events.OrdersService, Retention: events.Day,
+		Deprecated: events.Deprecation{Since: "1.1", Sunset: "2027-06-30", Use: "order.created"},
+	}
+}
+
+func (p orderNoted) Validate() error { return events.Check(p) }
+
 func upgraded(old events.OrderCreated) (orderCreatedV2, error) {
 	p := orderCreatedV2{OrderID: old.OrderID, CustomerID: old.CustomerID, Total: old.TotalAmount, Address: old.ShippingAddress}
 	for _, item := range old.Items {
@@ -225,7 +239,7 @@ func checkSite(t *testing.T, pages map[string]string) {
 // checkAPI: a platform with a service that wants version 2 is asked, and given an event of each.
 func checkAPI(t *testing.T, examples map[string][]byte) {
 	heard := make(chan orderCreatedV2, 2)
-	watcher := router.Consumer{Name: "watcher", Contracts: []events.Definition{secondMajor()}, Routes: []router.Route{
+	watcher := router.Consumer{Name: "watcher", Contracts: []events.Definition{secondMajor(), events.Define[orderNoted]()}, Routes: []router.Route{
 		router.On(func(_ context.Context, tx *store.Tx, e events.Event[orderCreatedV2]) error {
 			tx.OnCommit(func() { heard <- e.Data })
 			return nil
@@ -259,8 +273,12 @@ func checkAPI(t *testing.T, examples map[string][]byte) {
 		contract := get("/contracts/order.created"+path, http.StatusOK)
 		require.Equal(t, version, contract["version"])
 		require.Equal(t, topic, contract["topic"])
+		require.Equal(t, []any{"1.0", "2.0"}, contract["versions"])
+		require.Equal(t, version == "2.0", contract["migration"] == "Consumers move first, then the publisher, until 2027-06-30.")
 		require.Equal(t, topic, get("/contracts/order.created/schema"+path, http.StatusOK).at("x-contract", "topic"))
 	}
+	require.Equal(t, map[string]any{"since": "1.1", "sunset": "2027-06-30", "use": "order.created"}, get("/contracts/order.noted", http.StatusOK)["deprecated"])
+	require.NotContains(t, get("/contracts/order.created", http.StatusOK), "deprecated")
 	require.Equal(t, "unsupported_version", get("/contracts/order.created?version=3", http.StatusNotFound)["code"])
 	require.Equal(t, "unknown_type", get("/contracts/order.eaten?version=1", http.StatusNotFound)["code"])
 	require.NotNil(t, get("/asyncapi.json", http.StatusOK).at("channels", "order.created.v1"))
