@@ -98,20 +98,30 @@ func printReport(out io.Writer, r *simulator.Report) error {
 // newProgress shows a bar on a terminal, and a line every few seconds elsewhere.
 func newProgress(out io.Writer) simulator.Progress {
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return &bar{out: out}
+		return &bar{out: file}
 	}
 	return &lines{out: out}
 }
 
 type bar struct {
-	out io.Writer
+	out *os.File
 	bar *progressbar.ProgressBar
 }
 
 func (b *bar) Phase(name string, total int) {
-	b.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(fmt.Sprintf("%-9s", name)),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(fmt.Sprintf("%-9s", name)),
+		progressbar.OptionShowCount(), progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionClearOnFinish(),
+	}
+	if width, _, err := term.GetSize(int(b.out.Fd())); err == nil && width < wide { // a bar that is wrapped is not overwritten
+		options = append(options, progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
+	} else {
+		options = append(options, progressbar.OptionShowIts())
+	}
+	b.bar = progressbar.NewOptions(total, options...)
 }
+
+const wide = 72 // columns that a bar with its rate and times needs
 
 func (b *bar) Add(n int) {
 	if err := b.bar.Add(n); err != nil {
