@@ -73,7 +73,7 @@ func TestCompatibleChangesOfTheEnvelopeAreAccepted(t *testing.T) {
 		"an optional member added": {enveloped(func(e *schema) { e.Properties = with(e.Properties, "trace_id", text) }), contracts.RuleFieldAdded,
 			"- `envelope`: `trace_id` added, optional\n"},
 		"a member described": {enveloped(func(e *schema) { e.Properties.Get("event_type").Description = "x" }), contracts.RuleWords,
-			"- `envelope`: `event_type` described as \"x\", was \"domain.action\"\n"},
+			"- `envelope`: `event_type` described as \"x\", was \"What happened, as domain.action.\"\n"},
 		"the envelope described": {enveloped(func(e *schema) { e.Description = "x" }), contracts.RuleWords, ""},
 		"a member deprecated": {enveloped(func(e *schema) {
 			e.Properties.Get("version").Deprecation = &contracts.Deprecation{Since: "1.1", Sunset: "2027-06-30", Use: "event_version"}

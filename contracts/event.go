@@ -27,11 +27,13 @@ func event(d *events.Definition, defs *definitions) *Schema {
 	s.Title, s.Description, s.Deprecated, s.Contract, s.Beyond = k.Type, k.Purpose, k.Deprecated.Deprecated(), NotesOf(k), nil
 	s.Contract.Upcasts = d.Upcasts()
 	version := &Schema{Type: Types{"string"}, Description: "MAJOR.MINOR; a consumer accepts every minor version of its major.", Pattern: events.MajorPattern(k.Major())}
-	s.set("source_service", &Schema{Const: k.Publisher})
+	s.set("source_service", &Schema{Description: s.Properties.Get("source_service").Description, Const: k.Publisher})
 	s.set("event_version", version)
 	s.set("version", &Schema{Type: version.Type, Deprecated: true, Description: oldVersion, Pattern: version.Pattern})
-	s.set("event_type", eventType(k.Type))
-	s.set("data", defs.object(d.Shape))
+	s.set("event_type", eventType(k.Type, s.Properties.Get("event_type").Description))
+	data := defs.object(d.Shape)
+	data.Description = "What the event says; unknown fields are kept."
+	s.set("data", data)
 	for _, raw := range d.Examples() {
 		s.Examples = append(s.Examples, jsontext.Value(raw))
 	}
@@ -52,30 +54,34 @@ func Envelope() *Schema {
 const oldVersion = "The old dialect's name of event_version."
 
 func envelope(defs *definitions) *Schema {
-	version := &Schema{Type: Types{"string"}, Description: "MAJOR.MINOR", Pattern: events.VersionPattern}
-	return &Schema{
+	version := &Schema{Type: Types{"string"}, Pattern: events.VersionPattern}
+	s := &Schema{
 		Schema: dialect, Type: Types{"object"},
 		Properties: Ordered{
-			{"event_id", &Schema{Type: Types{"string"}, Description: "Unique; a repetition has no effect.", Format: "uuid", Pattern: events.UUIDPattern, Not: &Schema{Const: "00000000-0000-0000-0000-000000000000"}}},
+			{"event_id", &Schema{Type: Types{"string"}, Format: "uuid", Pattern: events.UUIDPattern, Not: &Schema{Const: "00000000-0000-0000-0000-000000000000"}}},
 			{"correlation_id", defs.ref("id")},
 			{"timestamp", defs.ref("timestamp")},
-			{"source_service", &Schema{Type: Types{"string"}, Description: "Who publishes it.", Pattern: events.ServicePattern}},
+			{"source_service", &Schema{Type: Types{"string"}, Pattern: events.ServicePattern}},
 			{"event_version", version},
 			{"version", &Schema{Type: version.Type, Deprecated: true, Description: oldVersion, Pattern: version.Pattern}},
-			{"event_type", &Schema{Type: Types{"string"}, Description: "domain.action", MinLength: 1}},
+			{"event_type", &Schema{Type: Types{"string"}, MinLength: 1}},
 			{"data", &Schema{Type: Types{"object"}}},
 		},
 		Required: []string{"event_id", "correlation_id", "timestamp", "source_service", "event_type", "data"},
 		If:       &Schema{Not: &Schema{Required: []string{"version"}}},
 		Then:     &Schema{Required: []string{"event_version"}},
 	}
+	for _, f := range events.EnvelopeFields() {
+		s.Properties.Get(f.Path).Description = f.Doc
+	}
+	return s
 }
 
-func eventType(name string) *Schema {
+func eventType(name, doc string) *Schema {
 	if old := events.LegacyName(name); old != "" {
-		return &Schema{Description: old + " is the old dialect's name.", Enum: []string{name, old}}
+		return &Schema{Description: doc + " " + old + " is the old dialect's name.", Enum: []string{name, old}}
 	}
-	return &Schema{Const: name}
+	return &Schema{Description: doc, Const: name}
 }
 
 func (s *Schema) set(name string, value *Schema) {

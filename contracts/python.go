@@ -32,7 +32,11 @@ func pythonRules() string {
 	} {
 		fmt.Fprintf(&b, "%s_PATTERN = %s\n", p[0], strconv.QuoteToASCII(p[1]))
 	}
-	return b.String()
+	b.WriteString("\n# What the envelope's fields mean.\nENVELOPE = {\n")
+	for _, f := range events.EnvelopeFields() {
+		fmt.Fprintf(&b, "    %q: %s,\n", f.Path, strconv.QuoteToASCII(f.Doc))
+	}
+	return b.String() + "}\n"
 }
 
 // pythonModels writes a class per object and per event, each before it is used.

@@ -136,3 +136,21 @@ func TestOurOptionsAreReadBack(t *testing.T) {
 		require.Equal(t, string(raw), string(again))
 	}
 }
+
+// TestEveryPropertyIsDescribed in the schemas and, with them, in the AsyncAPI document.
+func TestEveryPropertyIsDescribed(t *testing.T) {
+	var described func(of string, s *contracts.Schema)
+	described = func(of string, s *contracts.Schema) {
+		for _, p := range s.Properties {
+			require.NotEmpty(t, p.Value.Description, "%s/%s", of, p.Name)
+			described(of+"/"+p.Name, p.Value)
+		}
+		for _, def := range s.Defs {
+			described(of+"#"+def.Name, def.Value)
+		}
+	}
+	described("envelope", contracts.Envelope())
+	for _, d := range events.Platform().All() {
+		described(d.Contract.Type, contracts.Event(d))
+	}
+}

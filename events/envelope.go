@@ -3,6 +3,7 @@ package events
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,12 +12,26 @@ import (
 
 // Envelope is what every event carries around its data (contract document, "Event Structure").
 type Envelope struct {
-	EventID       uuid.UUID `json:"event_id"`
-	CorrelationID string    `json:"correlation_id"`
-	Timestamp     time.Time `json:"timestamp"`
-	SourceService string    `json:"source_service"`
-	EventVersion  string    `json:"event_version"`
-	EventType     string    `json:"event_type"`
+	EventID       uuid.UUID `json:"event_id" doc:"Unique to the event; a repetition has no effect."`
+	CorrelationID string    `json:"correlation_id" doc:"Kept through all that follows from one cause; an order has one for life."`
+	Timestamp     time.Time `json:"timestamp" doc:"When it happened, in the publisher's clock."`
+	SourceService string    `json:"source_service" doc:"Who publishes it, in kebab-case."`
+	EventVersion  string    `json:"event_version" doc:"Version of the contract, MAJOR.MINOR."`
+	EventType     string    `json:"event_type" doc:"What happened, as domain.action."`
+}
+
+// EnvelopeFields describes what stands around an event's data, and the data, for people and documents.
+func EnvelopeFields() (all []Field) {
+	t := reflect.TypeFor[Envelope]()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		kind := KindString
+		if f.Type == timeType {
+			kind = KindTime
+		}
+		all = append(all, Field{Path: jsonName(f), Kind: kind.String(), Doc: f.Tag.Get("doc")})
+	}
+	return append(all, Field{Path: "data", Kind: KindObject.String(), Doc: "What the contract of its type says."})
 }
 
 // Event is a decoded event as a handler gets it.

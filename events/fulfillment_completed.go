@@ -6,12 +6,12 @@ import (
 
 // FulfillmentCompleted is the data of fulfillment.completed. Published when the goods of an order are handed to the carrier.
 type FulfillmentCompleted struct {
-	FulfillmentID  string    `json:"fulfillment_id" rule:"id"`
-	OrderID        string    `json:"order_id" rule:"id"`
-	LocationID     string    `json:"location_id,omitzero" rule:"id"`
-	Carrier        string    `json:"carrier,omitzero"`
-	TrackingNumber string    `json:"tracking_number,omitzero"`
-	CompletedAt    time.Time `json:"completed_at"`
+	FulfillmentID  string    `json:"fulfillment_id" rule:"id" doc:"Id of the fulfilment of the order."`
+	OrderID        string    `json:"order_id" rule:"id" doc:"Id of the order."`
+	LocationID     string    `json:"location_id,omitzero" rule:"id" doc:"Id of the warehouse that sent the goods; the platform's default location if absent."`
+	Carrier        string    `json:"carrier,omitzero" doc:"Who carries the goods."`
+	TrackingNumber string    `json:"tracking_number,omitzero" doc:"The carrier's number to follow them by."`
+	CompletedAt    time.Time `json:"completed_at" doc:"When the goods were handed over."`
 }
 
 // Contract implements Payload.

@@ -6,9 +6,9 @@ import (
 
 // FulfillmentFailed is the data of fulfillment.failed. Published when an order cannot be fulfilled.
 type FulfillmentFailed struct {
-	OrderID  string    `json:"order_id" rule:"id"`
-	Reason   string    `json:"reason" rule:"text"`
-	FailedAt time.Time `json:"failed_at"`
+	OrderID  string    `json:"order_id" rule:"id" doc:"Id of the order."`
+	Reason   string    `json:"reason" rule:"text" doc:"Why, as the provider says it."`
+	FailedAt time.Time `json:"failed_at" doc:"When it failed for good."`
 }
 
 // Contract implements Payload.

@@ -2,9 +2,9 @@ package events
 
 // InventoryReservationFailed is the data of inventory.reservation_failed. Published when the lines of an order cannot all be reserved.
 type InventoryReservationFailed struct {
-	OrderID string     `json:"order_id" rule:"id"`
-	Reason  string     `json:"reason" oneof:"insufficient_stock unknown_product inactive_product"`
-	Items   []Shortage `json:"items"`
+	OrderID string     `json:"order_id" rule:"id" doc:"Id of the order."`
+	Reason  string     `json:"reason" oneof:"insufficient_stock unknown_product inactive_product" doc:"Why nothing is reserved."`
+	Items   []Shortage `json:"items" doc:"The lines that could not be reserved; the others are not reserved either."`
 }
 
 // Contract implements Payload.

@@ -6,12 +6,12 @@ import (
 
 // InventoryReserved is the data of inventory.reserved. Published when inventory is reserved for an order.
 type InventoryReserved struct {
-	ReservationID string     `json:"reservation_id" rule:"id"`
-	ProductID     string     `json:"product_id" rule:"id"`
-	Quantity      int64      `json:"quantity" rule:"positive"`
-	LocationID    string     `json:"location_id,omitzero" rule:"id"`
-	OrderID       string     `json:"order_id,omitzero" rule:"id"`
-	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+	ReservationID string     `json:"reservation_id" rule:"id" doc:"Id of the reservation."`
+	ProductID     string     `json:"product_id" rule:"id" doc:"Id of the product."`
+	Quantity      int64      `json:"quantity" rule:"positive" doc:"Units that are set aside."`
+	LocationID    string     `json:"location_id,omitzero" rule:"id" doc:"Id of the warehouse; the platform's default location if absent."`
+	OrderID       string     `json:"order_id,omitzero" rule:"id" doc:"Id of the order that they are set aside for; absent for a reservation of no order."`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero" doc:"When the units are free again unless the order ships; never if absent."`
 }
 
 // Contract implements Payload.

@@ -2,13 +2,13 @@ package events
 
 // InventoryUpdated is the data of inventory.updated. Published for general inventory updates not covered by specific events.
 type InventoryUpdated struct {
-	ProductID         string `json:"product_id" rule:"id"`
-	LocationID        string `json:"location_id,omitzero" rule:"id"`
-	Quantity          int64  `json:"quantity" rule:"not_negative"`
-	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero" rule:"not_negative"`
-	AvailableQuantity *int64 `json:"available_quantity,omitzero" rule:"not_negative"`
-	UpdateType        string `json:"update_type" oneof:"reservation release adjustment restock manual shipment"`
-	SourceEvent       string `json:"source_event,omitzero"`
+	ProductID         string `json:"product_id" rule:"id" doc:"Id of the product."`
+	LocationID        string `json:"location_id,omitzero" rule:"id" doc:"Id of the warehouse; the platform's default location if absent."`
+	Quantity          int64  `json:"quantity" rule:"not_negative" doc:"Units on hand, reserved ones among them."`
+	ReservedQuantity  *int64 `json:"reserved_quantity,omitzero" rule:"not_negative" doc:"Units of them that are set aside for orders."`
+	AvailableQuantity *int64 `json:"available_quantity,omitzero" rule:"not_negative" doc:"Units that are left to sell: quantity - reserved_quantity."`
+	UpdateType        string `json:"update_type" oneof:"reservation release adjustment restock manual shipment" doc:"What kind of change led to it."`
+	SourceEvent       string `json:"source_event,omitzero" doc:"What caused it: an event's type or a process, such as purchase_order_received."`
 }
 
 // Contract implements Payload.

@@ -6,11 +6,11 @@ import (
 
 // OrderRefundRequested is the data of order.refund_requested. Published when money of a completed order is to go back.
 type OrderRefundRequested struct {
-	OrderID      string    `json:"order_id" rule:"id"`
-	RefundAmount Money     `json:"refund_amount"`
-	RefundReason string    `json:"refund_reason" rule:"text"`
-	RequestedBy  string    `json:"requested_by" rule:"text"`
-	RequestedAt  time.Time `json:"requested_at"`
+	OrderID      string    `json:"order_id" rule:"id" doc:"Id of the order."`
+	RefundAmount Money     `json:"refund_amount" doc:"What is to go back, in the order's currency, as a decimal string."`
+	RefundReason string    `json:"refund_reason" rule:"text" doc:"Why, in the words of who asked."`
+	RequestedBy  string    `json:"requested_by" rule:"text" doc:"Who asked for it, such as customer or staff."`
+	RequestedAt  time.Time `json:"requested_at" doc:"When it was accepted."`
 }
 
 // Contract implements Payload.

@@ -2,9 +2,9 @@ package events
 
 // OrderValidated is the data of order.validated. Published when an order passes all validation checks.
 type OrderValidated struct {
-	OrderID           string            `json:"order_id" rule:"id"`
-	ValidationResults ValidationResults `json:"validation_results"`
-	Reservations      []Reservation     `json:"reservations"`
+	OrderID           string            `json:"order_id" rule:"id" doc:"Id of the order."`
+	ValidationResults ValidationResults `json:"validation_results" doc:"What each check found."`
+	Reservations      []Reservation     `json:"reservations" doc:"What is set aside for its lines."`
 }
 
 // Contract implements Payload.

@@ -6,12 +6,12 @@ import (
 
 // PaymentProcessed is the data of payment.processed. Published when the amount of an order is captured.
 type PaymentProcessed struct {
-	PaymentID   string    `json:"payment_id" rule:"id"`
-	OrderID     string    `json:"order_id" rule:"id"`
-	Amount      Money     `json:"amount"`
-	Currency    string    `json:"currency" rule:"currency"`
-	Method      string    `json:"method" rule:"text"`
-	ProcessedAt time.Time `json:"processed_at"`
+	PaymentID   string    `json:"payment_id" rule:"id" doc:"Id of the payment of the order."`
+	OrderID     string    `json:"order_id" rule:"id" doc:"Id of the order."`
+	Amount      Money     `json:"amount" doc:"What was captured, in currency, as a decimal string."`
+	Currency    string    `json:"currency" rule:"currency" doc:"Currency of the amounts, ISO 4217."`
+	Method      string    `json:"method" rule:"text" doc:"How it was paid, as the provider names it."`
+	ProcessedAt time.Time `json:"processed_at" doc:"When it was captured."`
 }
 
 // Contract implements Payload.

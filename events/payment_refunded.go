@@ -6,14 +6,14 @@ import (
 
 // PaymentRefunded is the data of payment.refunded. Published when captured money went back.
 type PaymentRefunded struct {
-	PaymentID  string    `json:"payment_id" rule:"id"`
-	RefundID   string    `json:"refund_id" rule:"id"`
-	OrderID    string    `json:"order_id" rule:"id"`
-	Amount     Money     `json:"amount"`
-	Currency   string    `json:"currency" rule:"currency"`
-	Reason     string    `json:"reason" rule:"text"`
-	Method     string    `json:"method" rule:"text"`
-	RefundedAt time.Time `json:"refunded_at"`
+	PaymentID  string    `json:"payment_id" rule:"id" doc:"Id of the payment that the money came from."`
+	RefundID   string    `json:"refund_id" rule:"id" doc:"Id of the refund; one order may have several."`
+	OrderID    string    `json:"order_id" rule:"id" doc:"Id of the order."`
+	Amount     Money     `json:"amount" doc:"What went back, in currency, as a decimal string."`
+	Currency   string    `json:"currency" rule:"currency" doc:"Currency of the amounts, ISO 4217."`
+	Reason     string    `json:"reason" rule:"text" doc:"Why it went back."`
+	Method     string    `json:"method" rule:"text" doc:"How it went back, as the provider names it."`
+	RefundedAt time.Time `json:"refunded_at" doc:"When it went back."`
 }
 
 // Contract implements Payload.

@@ -2,9 +2,9 @@ package events
 
 // ProductDeleted is the data of product.deleted. Published when a product is deleted from the catalog.
 type ProductDeleted struct {
-	ProductID string `json:"product_id" rule:"id"`
-	Name      string `json:"name,omitzero"`
-	Reason    string `json:"reason,omitzero"`
+	ProductID string `json:"product_id" rule:"id" doc:"Id of the product."`
+	Name      string `json:"name,omitzero" doc:"Its name when it was deleted."`
+	Reason    string `json:"reason,omitzero" doc:"Why it was deleted, such as discontinued."`
 }
 
 // Contract implements Payload.

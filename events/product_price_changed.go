@@ -6,10 +6,10 @@ import (
 
 // ProductPriceChanged is the data of product.price_changed. Published when a product's price is modified.
 type ProductPriceChanged struct {
-	ProductID     string     `json:"product_id" rule:"id"`
-	OldPrice      Money      `json:"old_price"`
-	NewPrice      Money      `json:"new_price"`
-	EffectiveDate *time.Time `json:"effective_date,omitzero"`
+	ProductID     string     `json:"product_id" rule:"id" doc:"Id of the product."`
+	OldPrice      Money      `json:"old_price" doc:"Price of one unit before, as a decimal string."`
+	NewPrice      Money      `json:"new_price" doc:"Price of one unit from then on, as a decimal string."`
+	EffectiveDate *time.Time `json:"effective_date,omitzero" doc:"When the new price begins to hold; at once if absent."`
 }
 
 // Contract implements Payload.

@@ -131,7 +131,7 @@ func TestContracts(t *testing.T) {
 	require.Equal(t, 0, code)
 	require.Regexp(t, `shipping_address\.street\s+a string\s+not empty; personal data`, out)
 	for _, line := range []string{
-		`key +order_id`, `follows +order\.created of the same key`, `retention +400 days`, `notices +order-management\.order\.cancelled\.v1\.dlq`, `cancelled_by +a string +one of customer, staff, system$`,
+		`key +order_id`, `follows +order\.created of the same key`, `retention +400 days`, `notices +order-management\.order\.cancelled\.v1\.dlq`, `cancelled_by +a string +one of customer, staff, system; Who cancelled it\.$`,
 	} {
 		out, _, code = run(t, "", "contracts", "show", "order.cancelled")
 		require.Equal(t, 0, code)

@@ -123,7 +123,7 @@ func showContract(cmd *cobra.Command, g *globals, eventType, version string) err
 			fmt.Fprintf(out, "%s\t%s\n", pair[0], pair[1])
 		}
 	}
-	fmt.Fprintln(out, "\nFIELD\tTYPE\tRULES")
+	fmt.Fprintln(out, "\nFIELD\tTYPE\tRULES AND MEANING")
 	for _, f := range row.Fields {
 		fmt.Fprintf(out, "%s\t%s\t%s\n", f.Path, f.Kind, strings.Join(rulesOf(f), "; "))
 	}

@@ -58,6 +58,9 @@ func Render(c *events.Catalogue, history string) ([]contracts.File, error) {
 	if err := write("fields.html", "fields", page{Title: "Fields", Fields: fieldIndex(all)}); err != nil {
 		return nil, err
 	}
+	if err := write("envelope.html", "envelope", page{Title: "Envelope", Envelope: events.EnvelopeFields()}); err != nil {
+		return nil, err
+	}
 	if err := write("changes.html", "changes", page{Title: "Changes", Changes: changes}); err != nil {
 		return nil, err
 	}
@@ -98,6 +101,7 @@ type page struct {
 	Publishers []publisher
 	Event      *event
 	Fields     []fieldEntry
+	Envelope   []events.Field
 	Changes    []release
 	Map        *drawing
 }

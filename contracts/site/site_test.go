@@ -46,6 +46,8 @@ func TestEveryEventHasItsPageWithEveryField(t *testing.T) {
 	require.Contains(t, pages["events/inventory.reserved.html"], "In the old dialect")
 	require.Contains(t, pages["events/order.created.html"], "<li><code>channel</code> is new and optional</li>")
 	require.NotContains(t, pages["events/order.cancelled.html"], "channel")
+	require.Contains(t, pages["events/order.created.html"], "Where the goods go.")
+	require.Contains(t, pages["envelope.html"], "Kept through all that follows from one cause")
 	require.Contains(t, pages["changes.html"], "Prose is no event")
 }
 

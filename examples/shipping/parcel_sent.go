@@ -8,10 +8,10 @@ import (
 
 // ParcelSent is the data of parcel.sent: a contract of this team, beside the platform's.
 type ParcelSent struct {
-	ParcelID string    `json:"parcel_id" rule:"id"`
-	OrderID  string    `json:"order_id" rule:"id"`
-	Carrier  string    `json:"carrier" rule:"text"`
-	SentAt   time.Time `json:"sent_at"`
+	ParcelID string    `json:"parcel_id" rule:"id" doc:"Id of the parcel."`
+	OrderID  string    `json:"order_id" rule:"id" doc:"Id of the order whose goods are in it."`
+	Carrier  string    `json:"carrier" rule:"text" doc:"Who carries it."`
+	SentAt   time.Time `json:"sent_at" doc:"When the carrier took it."`
 }
 
 // Contract implements events.Payload. The topic follows from it: shipping.parcel.sent.v1.

@@ -11,9 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from viscount_contracts import CONTRACTS, InvalidEvent, InventoryUpdated, Metadata, PaymentFailed, ProductUpdated, new_event, parse
+from viscount_contracts import (
+    CONTRACTS, Address, Change, Envelope, InvalidEvent, InventoryUpdated, Item, Metadata, PaymentFailed, ProductUpdated, Reservation, Shortage, ValidationResults, new_event, parse,
+)
 
 EXAMPLES = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parents[2] / "events/testdata").glob("*.json")}
 BREAKAGES = [json.loads(line) for line in (Path(__file__).parents[2] / "events/testdata/breakages.ndjson").read_text().splitlines()]
@@ -77,6 +79,18 @@ def test_what_is_no_event_is_refused(message: str | bytes, code: str) -> None:
 def test_two_versions_that_differ_are_refused() -> None:
     with pytest.raises(InvalidEvent, match="/version: version_conflict"):
         parse({**EXAMPLES["order.created"], "version": "1.1"})
+
+
+def models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and those of its fields."""
+    text = [str(field.annotation) for field in model.model_fields.values()]
+    return [model, *(m for m in (Address, Change, Item, Reservation, Shortage, ValidationResults) if any(m.__name__ in t for t in text))]
+
+
+@pytest.mark.parametrize("model", [*CONTRACTS.values(), Envelope])
+def test_every_field_says_what_it_means(model: type[BaseModel]) -> None:
+    for one in models(model):
+        assert [name for name, field in one.model_fields.items() if not field.description] == [], one.__name__
 
 
 def test_unknown_fields_are_kept() -> None:

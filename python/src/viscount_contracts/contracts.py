@@ -51,20 +51,20 @@ class ProductCreated(Data):
         publisher="product-catalog-service", consumers=("inventory", "orders", "search"),
     )
 
-    product_id: Id
-    name: RequiredText
-    description: Text | None = None
-    category_id: Id
-    price: Money
-    sku: Text | None = None
-    is_active: Flag
-    attributes: dict[str, Any] | None = None
+    product_id: Id = Field(description="Id of the product.")
+    name: RequiredText = Field(description="What shoppers read as its name.")
+    description: Text | None = Field(default=None, description="What shoppers read about it.")
+    category_id: Id = Field(description="Id of the category that it is listed in.")
+    price: Money = Field(description="Price of one unit in the shop's currency, as a decimal string.")
+    sku: Text | None = Field(default=None, description="The stock keeping unit, the seller's own number of the product.")
+    is_active: Flag = Field(description="Whether it is for sale.")
+    attributes: dict[str, Any] | None = Field(default=None, description="Further properties by name, such as weight or origin; the publisher's own.")
 
 
 class Change(Model):
-    field: RequiredText
-    old_value: Any
-    new_value: Any
+    field: RequiredText = Field(description="The field, dotted below an object, such as attributes.organic.")
+    old_value: Any = Field(description="Its value before, null for none.")
+    new_value: Any = Field(description="Its value after, null for none.")
 
 
 class ProductUpdated(Data):
@@ -75,15 +75,15 @@ class ProductUpdated(Data):
         publisher="product-catalog-service", consumers=("inventory", "orders", "search"),
     )
 
-    product_id: Id
-    name: RequiredText
-    description: Text | None = None
-    category_id: Id
-    price: Money
-    sku: Text | None = None
-    is_active: Flag
-    attributes: dict[str, Any] | None = None
-    changes: list[Change]
+    product_id: Id = Field(description="Id of the product.")
+    name: RequiredText = Field(description="What shoppers read as its name.")
+    description: Text | None = Field(default=None, description="What shoppers read about it.")
+    category_id: Id = Field(description="Id of the category that it is listed in.")
+    price: Money = Field(description="Price of one unit after the change, as a decimal string.")
+    sku: Text | None = Field(default=None, description="The stock keeping unit, the seller's own number of the product.")
+    is_active: Flag = Field(description="Whether it is for sale.")
+    attributes: dict[str, Any] | None = Field(default=None, description="Further properties by name, such as weight or origin; the publisher's own.")
+    changes: list[Change] = Field(description="What changed, field by field; the other fields hold the state after it.")
 
 
 class ProductDeleted(Data):
@@ -94,9 +94,9 @@ class ProductDeleted(Data):
         publisher="product-catalog-service", consumers=("inventory", "orders", "search"),
     )
 
-    product_id: Id
-    name: Text | None = None
-    reason: Text | None = None
+    product_id: Id = Field(description="Id of the product.")
+    name: Text | None = Field(default=None, description="Its name when it was deleted.")
+    reason: Text | None = Field(default=None, description="Why it was deleted, such as discontinued.")
 
 
 class ProductPriceChanged(Data):
@@ -107,10 +107,10 @@ class ProductPriceChanged(Data):
         publisher="product-catalog-service", consumers=("orders", "analytics", "notifications"),
     )
 
-    product_id: Id
-    old_price: Money
-    new_price: Money
-    effective_date: Time | None = None
+    product_id: Id = Field(description="Id of the product.")
+    old_price: Money = Field(description="Price of one unit before, as a decimal string.")
+    new_price: Money = Field(description="Price of one unit from then on, as a decimal string.")
+    effective_date: Time | None = Field(default=None, description="When the new price begins to hold; at once if absent.")
 
 
 class ProductOutOfStock(Data):
@@ -121,9 +121,9 @@ class ProductOutOfStock(Data):
         publisher="product-catalog-service", consumers=("orders", "notifications", "analytics"),
     )
 
-    product_id: Id
-    last_stock_level: NotNegative
-    location_id: OptionalId | None = None
+    product_id: Id = Field(description="Id of the product.")
+    last_stock_level: NotNegative = Field(description="Units in stock that were left, usually 0.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse that ran out; the platform's default location if absent.")
 
 
 class InventoryReserved(Data):
@@ -136,12 +136,12 @@ class InventoryReserved(Data):
         legacy="InventoryReserved",
     )
 
-    reservation_id: Id
-    product_id: Id
-    quantity: Positive
-    location_id: OptionalId | None = None
-    order_id: OptionalId | None = None
-    expires_at: Time | None = None
+    reservation_id: Id = Field(description="Id of the reservation.")
+    product_id: Id = Field(description="Id of the product.")
+    quantity: Positive = Field(description="Units that are set aside.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse; the platform's default location if absent.")
+    order_id: OptionalId | None = Field(default=None, description="Id of the order that they are set aside for; absent for a reservation of no order.")
+    expires_at: Time | None = Field(default=None, description="When the units are free again unless the order ships; never if absent.")
 
 
 class InventoryReleased(Data):
@@ -154,12 +154,12 @@ class InventoryReleased(Data):
         legacy="InventoryReleased",
     )
 
-    reservation_id: Id
-    product_id: Id
-    quantity: Positive
-    location_id: OptionalId | None = None
-    reason: RequiredText
-    order_id: OptionalId | None = None
+    reservation_id: Id = Field(description="Id of the reservation.")
+    product_id: Id = Field(description="Id of the product.")
+    quantity: Positive = Field(description="Units that are free again.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse; the platform's default location if absent.")
+    reason: RequiredText = Field(description="Why they are free again, such as order_cancelled or expired.")
+    order_id: OptionalId | None = Field(default=None, description="Id of the order that they were set aside for; absent for a reservation of no order.")
 
 
 class InventoryAdjusted(Data):
@@ -172,13 +172,13 @@ class InventoryAdjusted(Data):
         legacy="InventoryAdjusted",
     )
 
-    product_id: Id
-    location_id: OptionalId | None = None
-    old_quantity: NotNegative
-    new_quantity: NotNegative
-    adjustment_type: Annotated[RequiredText, OneOf("restock", "damage", "theft", "correction", "return", "manual")]
-    reason: Text | None = None
-    reference_number: Text | None = None
+    product_id: Id = Field(description="Id of the product.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse; the platform's default location if absent.")
+    old_quantity: NotNegative = Field(description="Units on hand before.")
+    new_quantity: NotNegative = Field(description="Units on hand after.")
+    adjustment_type: Annotated[RequiredText, OneOf("restock", "damage", "theft", "correction", "return", "manual")] = Field(description="What kind of correction it is.")
+    reason: Text | None = Field(default=None, description="Why, in words.")
+    reference_number: Text | None = Field(default=None, description="Number of the paper or ticket behind it, such as ADJ-2024-001.")
 
 
 class InventoryLowStockAlert(Data):
@@ -191,11 +191,11 @@ class InventoryLowStockAlert(Data):
         legacy="LowStockAlert",
     )
 
-    product_id: Id
-    location_id: OptionalId | None = None
-    current_quantity: NotNegative
-    threshold: NotNegative
-    alert_level: Annotated[RequiredText, OneOf("warning", "critical", "urgent")]
+    product_id: Id = Field(description="Id of the product.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse; the platform's default location if absent.")
+    current_quantity: NotNegative = Field(description="Units that are left to sell.")
+    threshold: NotNegative = Field(description="The threshold that was crossed, in units.")
+    alert_level: Annotated[RequiredText, OneOf("warning", "critical", "urgent")] = Field(description="How urgent it is.")
 
 
 class InventoryUpdated(Data):
@@ -208,28 +208,28 @@ class InventoryUpdated(Data):
         legacy="InventoryUpdated",
     )
 
-    product_id: Id
-    location_id: OptionalId | None = None
-    quantity: NotNegative
-    reserved_quantity: NotNegative | None = None
-    available_quantity: NotNegative | None = None
-    update_type: Annotated[RequiredText, OneOf("reservation", "release", "adjustment", "restock", "manual", "shipment")]
-    source_event: Text | None = None
+    product_id: Id = Field(description="Id of the product.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse; the platform's default location if absent.")
+    quantity: NotNegative = Field(description="Units on hand, reserved ones among them.")
+    reserved_quantity: NotNegative | None = Field(default=None, description="Units of them that are set aside for orders.")
+    available_quantity: NotNegative | None = Field(default=None, description="Units that are left to sell: quantity - reserved_quantity.")
+    update_type: Annotated[RequiredText, OneOf("reservation", "release", "adjustment", "restock", "manual", "shipment")] = Field(description="What kind of change led to it.")
+    source_event: Text | None = Field(default=None, description="What caused it: an event's type or a process, such as purchase_order_received.")
 
 
 class Item(Model):
-    product_id: Id
-    quantity: Positive
-    unit_price: Money
-    total_price: Money
+    product_id: Id = Field(description="Id of the product that is ordered.")
+    quantity: Positive = Field(description="Units of it.")
+    unit_price: Money = Field(description="Price of one unit, in the order's currency, as a decimal string.")
+    total_price: Money = Field(description="Price of the line, in the order's currency, as a decimal string.")
 
 
 class Address(Model):
-    street: RequiredText = Field(json_schema_extra={"x-classification": "personal"})
-    city: RequiredText = Field(json_schema_extra={"x-classification": "personal"})
-    state: Text = Field(json_schema_extra={"x-classification": "personal"})
-    zip: RequiredText = Field(json_schema_extra={"x-classification": "personal"})
-    country: RequiredText = Field(json_schema_extra={"x-classification": "personal"})
+    street: RequiredText = Field(description="Street and number.", json_schema_extra={"x-classification": "personal"})
+    city: RequiredText = Field(description="City or town.", json_schema_extra={"x-classification": "personal"})
+    state: Text = Field(description="State or region; empty where there is none.", json_schema_extra={"x-classification": "personal"})
+    zip: RequiredText = Field(description="Postal code.", json_schema_extra={"x-classification": "personal"})
+    country: RequiredText = Field(description="Country, such as US.", json_schema_extra={"x-classification": "personal"})
 
 
 class OrderCreated(Data):
@@ -241,26 +241,26 @@ class OrderCreated(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    customer_id: Id
-    total_amount: Money
-    currency: Currency
-    status: RequiredText
-    items: Annotated[list[Item], Field(min_length=1)]
-    shipping_address: Address = Field(json_schema_extra={"x-classification": "personal"})
-    billing_address: Address = Field(json_schema_extra={"x-classification": "personal"})
+    order_id: Id = Field(description="Id of the order.")
+    customer_id: Id = Field(description="Id of the customer who ordered.")
+    total_amount: Money = Field(description="What the customer is to pay in all, in currency, as a decimal string; it may hold more than the lines' totals, such as shipping.")
+    currency: Currency = Field(description="Currency of the amounts, ISO 4217.")
+    status: RequiredText = Field(description="The order's state, pending when it is new.")
+    items: Annotated[list[Item], Field(min_length=1)] = Field(description="Its lines, at least one.")
+    shipping_address: Address = Field(description="Where the goods go.", json_schema_extra={"x-classification": "personal"})
+    billing_address: Address = Field(description="Where the bill goes.", json_schema_extra={"x-classification": "personal"})
 
 
 class ValidationResults(Model):
-    inventory_check: RequiredText
-    pricing_check: RequiredText
-    customer_check: RequiredText
+    inventory_check: RequiredText = Field(description="passed where all lines are reserved.")
+    pricing_check: RequiredText = Field(description="passed where the prices are those of the catalogue.")
+    customer_check: RequiredText = Field(description="passed where the customer may order.")
 
 
 class Reservation(Model):
-    product_id: Id
-    reservation_id: Id
-    quantity: Positive
+    product_id: Id = Field(description="Id of the product.")
+    reservation_id: Id = Field(description="Id of the reservation.")
+    quantity: Positive = Field(description="Units that are set aside.")
 
 
 class OrderValidated(Data):
@@ -273,9 +273,9 @@ class OrderValidated(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    validation_results: ValidationResults
-    reservations: list[Reservation]
+    order_id: Id = Field(description="Id of the order.")
+    validation_results: ValidationResults = Field(description="What each check found.")
+    reservations: list[Reservation] = Field(description="What is set aside for its lines.")
 
 
 class OrderCompleted(Data):
@@ -288,13 +288,13 @@ class OrderCompleted(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    completion_time: Time
-    payment_id: Id
-    fulfillment_id: Id
-    final_amount: Money
-    customer_id: OptionalId | None = None
-    currency: OptionalCurrency | None = None
+    order_id: Id = Field(description="Id of the order.")
+    completion_time: Time = Field(description="When it was both paid and fulfilled.")
+    payment_id: Id = Field(description="Id of the payment of the order.")
+    fulfillment_id: Id = Field(description="Id of the fulfilment of the order.")
+    final_amount: Money = Field(description="What the customer paid in all, in currency, as a decimal string.")
+    customer_id: OptionalId | None = Field(default=None, description="Id of the customer who ordered.")
+    currency: OptionalCurrency | None = Field(default=None, description="Currency of the amounts, ISO 4217.")
 
 
 class OrderCancelled(Data):
@@ -307,12 +307,12 @@ class OrderCancelled(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    cancellation_reason: Annotated[RequiredText, OneOf("customer_request", "insufficient_stock", "product_unavailable", "price_mismatch", "customer_blocked", "payment_declined", "fulfillment_failed", "reservation_expired")]
-    cancelled_by: Annotated[RequiredText, OneOf("customer", "staff", "system")]
-    cancelled_at: Time
-    refund_required: Flag
-    refund_amount: Money
+    order_id: Id = Field(description="Id of the order.")
+    cancellation_reason: Annotated[RequiredText, OneOf("customer_request", "insufficient_stock", "product_unavailable", "price_mismatch", "customer_blocked", "payment_declined", "fulfillment_failed", "reservation_expired")] = Field(description="Why it was cancelled.")
+    cancelled_by: Annotated[RequiredText, OneOf("customer", "staff", "system")] = Field(description="Who cancelled it.")
+    cancelled_at: Time = Field(description="When it was cancelled.")
+    refund_required: Flag = Field(description="Whether money has to go back.")
+    refund_amount: Money = Field(description="What has to go back, in the order's currency, as a decimal string; 0.00 for nothing.")
 
 
 class OrderRefunded(Data):
@@ -324,21 +324,21 @@ class OrderRefunded(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    refund_id: Id
-    refund_amount: Money
-    refund_reason: RequiredText
-    refund_method: RequiredText
-    processed_at: Time
-    customer_id: OptionalId | None = None
-    currency: OptionalCurrency | None = None
+    order_id: Id = Field(description="Id of the order.")
+    refund_id: Id = Field(description="Id of the refund; one order may have several.")
+    refund_amount: Money = Field(description="What went back, in currency, as a decimal string.")
+    refund_reason: RequiredText = Field(description="Why, such as order_cancelled.")
+    refund_method: RequiredText = Field(description="How it went back, such as original_payment_method.")
+    processed_at: Time = Field(description="When the refund was processed.")
+    customer_id: OptionalId | None = Field(default=None, description="Id of the customer who ordered.")
+    currency: OptionalCurrency | None = Field(default=None, description="Currency of the amounts, ISO 4217.")
 
 
 class Shortage(Model):
-    product_id: Id
-    requested: Positive
-    available: NotNegative
-    location_id: OptionalId | None = None
+    product_id: Id = Field(description="Id of the product.")
+    requested: Positive = Field(description="Units that the order wants.")
+    available: NotNegative = Field(description="Units that were left to sell.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse that was asked; the platform's default location if absent.")
 
 
 class InventoryReservationFailed(Data):
@@ -350,9 +350,9 @@ class InventoryReservationFailed(Data):
         retention_days=30,
     )
 
-    order_id: Id
-    reason: Annotated[RequiredText, OneOf("insufficient_stock", "unknown_product", "inactive_product")]
-    items: list[Shortage]
+    order_id: Id = Field(description="Id of the order.")
+    reason: Annotated[RequiredText, OneOf("insufficient_stock", "unknown_product", "inactive_product")] = Field(description="Why nothing is reserved.")
+    items: list[Shortage] = Field(description="The lines that could not be reserved; the others are not reserved either.")
 
 
 class PaymentProcessed(Data):
@@ -364,12 +364,12 @@ class PaymentProcessed(Data):
         retention_days=400,
     )
 
-    payment_id: Id
-    order_id: Id
-    amount: Money
-    currency: Currency
-    method: RequiredText
-    processed_at: Time
+    payment_id: Id = Field(description="Id of the payment of the order.")
+    order_id: Id = Field(description="Id of the order.")
+    amount: Money = Field(description="What was captured, in currency, as a decimal string.")
+    currency: Currency = Field(description="Currency of the amounts, ISO 4217.")
+    method: RequiredText = Field(description="How it was paid, as the provider names it.")
+    processed_at: Time = Field(description="When it was captured.")
 
 
 class PaymentFailed(Data):
@@ -381,11 +381,11 @@ class PaymentFailed(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    reason: Annotated[RequiredText, OneOf("declined", "provider_error", "voided")]
-    amount: Money
-    currency: Currency
-    failed_at: Time
+    order_id: Id = Field(description="Id of the order.")
+    reason: Annotated[RequiredText, OneOf("declined", "provider_error", "voided")] = Field(description="Why there is no payment; voided where an authorisation was given up.")
+    amount: Money = Field(description="What was to be paid, in currency, as a decimal string.")
+    currency: Currency = Field(description="Currency of the amounts, ISO 4217.")
+    failed_at: Time = Field(description="When it failed for good, or was voided.")
 
 
 class PaymentRefunded(Data):
@@ -398,14 +398,14 @@ class PaymentRefunded(Data):
         retention_days=400,
     )
 
-    payment_id: Id
-    refund_id: Id
-    order_id: Id
-    amount: Money
-    currency: Currency
-    reason: RequiredText
-    method: RequiredText
-    refunded_at: Time
+    payment_id: Id = Field(description="Id of the payment that the money came from.")
+    refund_id: Id = Field(description="Id of the refund; one order may have several.")
+    order_id: Id = Field(description="Id of the order.")
+    amount: Money = Field(description="What went back, in currency, as a decimal string.")
+    currency: Currency = Field(description="Currency of the amounts, ISO 4217.")
+    reason: RequiredText = Field(description="Why it went back.")
+    method: RequiredText = Field(description="How it went back, as the provider names it.")
+    refunded_at: Time = Field(description="When it went back.")
 
 
 class FulfillmentCompleted(Data):
@@ -417,12 +417,12 @@ class FulfillmentCompleted(Data):
         retention_days=400,
     )
 
-    fulfillment_id: Id
-    order_id: Id
-    location_id: OptionalId | None = None
-    carrier: Text | None = None
-    tracking_number: Text | None = None
-    completed_at: Time
+    fulfillment_id: Id = Field(description="Id of the fulfilment of the order.")
+    order_id: Id = Field(description="Id of the order.")
+    location_id: OptionalId | None = Field(default=None, description="Id of the warehouse that sent the goods; the platform's default location if absent.")
+    carrier: Text | None = Field(default=None, description="Who carries the goods.")
+    tracking_number: Text | None = Field(default=None, description="The carrier's number to follow them by.")
+    completed_at: Time = Field(description="When the goods were handed over.")
 
 
 class FulfillmentFailed(Data):
@@ -434,9 +434,9 @@ class FulfillmentFailed(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    reason: RequiredText
-    failed_at: Time
+    order_id: Id = Field(description="Id of the order.")
+    reason: RequiredText = Field(description="Why, as the provider says it.")
+    failed_at: Time = Field(description="When it failed for good.")
 
 
 class OrderRefundRequested(Data):
@@ -448,11 +448,11 @@ class OrderRefundRequested(Data):
         retention_days=400,
     )
 
-    order_id: Id
-    refund_amount: Money
-    refund_reason: RequiredText
-    requested_by: RequiredText
-    requested_at: Time
+    order_id: Id = Field(description="Id of the order.")
+    refund_amount: Money = Field(description="What is to go back, in the order's currency, as a decimal string.")
+    refund_reason: RequiredText = Field(description="Why, in the words of who asked.")
+    requested_by: RequiredText = Field(description="Who asked for it, such as customer or staff.")
+    requested_at: Time = Field(description="When it was accepted.")
 
 
 # Every major version of an event, oldest first.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from . import rules
@@ -106,12 +106,12 @@ def _uuid(value: Any) -> UUID:
 class Envelope(Model):
     """What stands around the data of every event."""
 
-    event_id: Annotated[UUID, BeforeValidator(_uuid)]
-    correlation_id: Id
-    timestamp: Time
-    source_service: Annotated[RequiredText, _matching(rules.SERVICE_PATTERN, "invalid_value", "must be kebab-case, such as order-management-service")]
-    event_version: Annotated[RequiredText, _matching(rules.VERSION_PATTERN, "invalid_value", "must be MAJOR.MINOR, such as 1.0")]
-    event_type: RequiredText
+    event_id: Annotated[UUID, BeforeValidator(_uuid)] = Field(description=rules.ENVELOPE["event_id"])
+    correlation_id: Id = Field(description=rules.ENVELOPE["correlation_id"])
+    timestamp: Time = Field(description=rules.ENVELOPE["timestamp"])
+    source_service: Annotated[RequiredText, _matching(rules.SERVICE_PATTERN, "invalid_value", "must be kebab-case, such as order-management-service")] = Field(description=rules.ENVELOPE["source_service"])
+    event_version: Annotated[RequiredText, _matching(rules.VERSION_PATTERN, "invalid_value", "must be MAJOR.MINOR, such as 1.0")] = Field(description=rules.ENVELOPE["event_version"])
+    event_type: RequiredText = Field(description=rules.ENVELOPE["event_type"])
 
 
 @dataclass(frozen=True)

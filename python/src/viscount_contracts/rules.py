@@ -11,3 +11,14 @@ SERVICE_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 VERSION_PATTERN = "^(0|[1-9][0-9]{0,5})\\.(0|[1-9][0-9]{0,5})$"
 UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 TIME_PATTERN = "^([1-9][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([1-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)-02-29)T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?(Z|\\+00:00)$"
+
+# What the envelope's fields mean.
+ENVELOPE = {
+    "event_id": "Unique to the event; a repetition has no effect.",
+    "correlation_id": "Kept through all that follows from one cause; an order has one for life.",
+    "timestamp": "When it happened, in the publisher's clock.",
+    "source_service": "Who publishes it, in kebab-case.",
+    "event_version": "Version of the contract, MAJOR.MINOR.",
+    "event_type": "What happened, as domain.action.",
+    "data": "What the contract of its type says.",
+}
