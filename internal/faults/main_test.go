@@ -50,21 +50,21 @@ type fault struct {
 func init() { // the report names the suite
 	suite = []fault{
 		{"kill -9 of the service at random", killedAtRandom, "not recorded"},
-		{"kill at each failpoint", killedAtFailpoints, "not recorded"},
+		{"kill at each failpoint", killedAtFailpoints, "the inbox (every arrival is taken for a new one): a failed event that comes again waits behind its own dead letter"},
 		{"kill -9 of the database or the broker", serversKilled, "not recorded"},
 		{"the reply to a commit is lost", lostReplies, "the inbox (every arrival is taken for a new one): pieces shipped twice"},
 		{"the broker is unreachable", unreachableBroker, "reading keys again whose leases ran out (sql): consumers stay deaf"},
-		{"duplicates and reordering", duplicatesAndReordering, "not recorded"},
-		{"the handler is down for five minutes", handlerDown, "not recorded"},
-		{"the dead-letter store is down", deadLetterStoreDown, "not recorded"},
+		{"duplicates and reordering", duplicatesAndReordering, "the inbox (every arrival is taken for a new one): a refund counted twice"},
+		{"the handler is down for five minutes", handlerDown, "the circuit (it never opens): 97 attempts within half a second"},
+		{"the dead-letter store is down", deadLetterStoreDown, "the repetition of what the store refused (the message is acknowledged instead): the failed event is nowhere"},
 		{"a message over the broker's limit", overTheLimit, "not recorded"},
-		{"the disk is full", fullDisk, "not recorded"},
-		{"SIGTERM at work", terminated, "not recorded"},
+		{"the disk is full", fullDisk, "the refusal of what was not committed (it is taken for accepted): an accepted order is not found"},
+		{"SIGTERM at work", terminated, "the wait for work in flight (the transport's and the router's): the process gives up at once, with an error"},
 		{"a storm of events", storm, "the relay's reading of the table: what outgrew its memory is never published"},
 		{"one poison key among 1,000", poisonKey, "the key in the question whether an event must wait: all keys wait behind the failed one"},
-		{"a pause longer than the waiting limit", longPause, "not recorded"},
-		{"the last item, two instances racing", lastItem, "not recorded"},
-		{"an event that kills its process", crashLoop, "not recorded"},
+		{"a pause longer than the waiting limit", longPause, "the waiting limit: all 4,000 are stored as waiting, where 628 may be"},
+		{"the last item, two instances racing", lastItem, "the lock of a product's stock: both win"},
+		{"an event that kills its process", crashLoop, "the limit of crashes: the process ends a twelfth time"},
 	}
 }
 

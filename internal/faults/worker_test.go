@@ -166,6 +166,16 @@ func letters(t *testing.T, s *servertest.Server) (codes []string) {
 	return codes
 }
 
+// parked counts the worker's events that wait, are tried again or are dead, when it has ended.
+func parked(t *testing.T, s *servertest.Server) (n int64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Dir, "worker.db")+"?mode=ro")
+	require.NoError(t, err)
+	defer db.Close()
+	require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM parked").Scan(&n))
+	return n
+}
+
 // attempts are the times at which poisoned orders were tried.
 func attempts(t *testing.T, s *servertest.Server) (lines []string) {
 	t.Helper()
