@@ -203,9 +203,7 @@ func (d *definitions) member(m *events.Member) *Schema {
 		s = d.only(s, m)
 	}
 	s.Description, s.Vocabulary, s.Deprecated, s.Deprecation = m.Doc, m.Vocabulary, m.Deprecated.Deprecated(), deprecationOf(m.Deprecated)
-	if m.Personal {
-		s.Class = "personal"
-	}
+	s.Class = m.Class()
 	return s
 }
 

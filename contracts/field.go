@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/first-viscount/viscount/events"
 )
 
 // object compares the members of two objects.
@@ -93,9 +95,14 @@ func (d *differ) annotations(path string, from, to *Schema) {
 		d.fine(path, RuleVocabulary, "%s may also be sent; consumers accept words that they do not know", strings.Join(wider, ", "))
 	}
 	switch {
-	case from.Class != "" && to.Class == "":
-		d.breaks(path, RulePersonal, `keep class:"personal"; recorded events hold personal data`, "no longer marked as %s data", from.Class)
-	case from.Class != to.Class:
+	case from.Class == to.Class:
+	case from.Class == events.ClassPersonal:
+		d.breaks(path, RulePersonal, `keep class:"personal"; recorded events hold personal data`, "no longer marked as personal data")
+	case from.Class == events.ClassSubject:
+		d.breaks(path, RulePersonal, `keep class:"subject"; a person's recorded events are found and erased by it`, "no longer marked as the person whose data the event holds")
+	case to.Class == events.ClassSubject:
+		d.fine(path, RulePersonal, "marked as the person whose data the event holds")
+	default:
 		d.fine(path, RulePersonal, "marked as %s data", to.Class)
 	}
 	d.deprecated(path, from.Deprecation, to.Deprecation)

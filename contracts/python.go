@@ -150,8 +150,8 @@ func (w *pythonWriter) field(m *events.Member) string {
 	if d := m.Deprecated; d.Deprecated() {
 		notes = append(notes, "deprecated="+strconv.Quote("since "+d.Since+", goes after "+d.Sunset+"; use "+d.Use))
 	}
-	if m.Personal {
-		notes = append(notes, `json_schema_extra={"x-classification": "personal"}`)
+	if class := m.Class(); class != "" {
+		notes = append(notes, `json_schema_extra={"x-classification": "`+class+`"}`)
 	}
 	switch {
 	case len(notes) == 0 && m.Optional:

@@ -114,6 +114,8 @@ func TestASchemaSaysWhatItsContractSays(t *testing.T) {
 	raw, err = contracts.Write(contracts.Event(created))
 	require.NoError(t, err)
 	require.Equal(t, 7, strings.Count(string(raw), `"x-classification": "personal"`), "two addresses, and five fields of an address")
+	require.Equal(t, 1, strings.Count(string(raw), `"x-classification": "subject"`))
+	require.Equal(t, "subject", contracts.Event(created).Properties.Get("data").Properties.Get("customer_id").Class)
 }
 
 func TestVocabulariesAreOpenInSchemas(t *testing.T) {

@@ -42,6 +42,7 @@ type Field struct {
 	Vocabulary []string    `json:"vocabulary,omitzero"` // what publishers send; consumers accept other words
 	Optional   bool        `json:"optional,omitzero"`
 	Personal   bool        `json:"personal,omitzero"` // personal data: never logged, masked for operators
+	Subject    bool        `json:"subject,omitzero"`  // names the person whose personal data the event holds
 	Doc        string      `json:"doc,omitzero"`
 	Deprecated Deprecation `json:"deprecated,omitzero"`
 }
@@ -50,7 +51,7 @@ type Field struct {
 func (d *Definition) Fields() (all []Field) {
 	d.Shape.Walk(func(path string, m *Member) {
 		all = append(all, Field{
-			Path: strings.ReplaceAll(path, "/", "."), Kind: m.Kind.String(), Rule: m.Rule, Vocabulary: m.Vocabulary, Optional: m.Optional, Personal: m.Personal, Doc: m.Doc, Deprecated: m.Deprecated,
+			Path: strings.ReplaceAll(path, "/", "."), Kind: m.Kind.String(), Rule: m.Rule, Vocabulary: m.Vocabulary, Optional: m.Optional, Personal: m.Personal, Subject: m.Subject, Doc: m.Doc, Deprecated: m.Deprecated,
 		})
 	})
 	return all

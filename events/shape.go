@@ -55,11 +55,29 @@ type Member struct {
 	Rule       Rule
 	Vocabulary []string // what a publisher may send; a consumer accepts other words
 	Personal   bool     // personal data: never logged, masked for operators
+	Subject    bool     // names the person whose data the object holds: erasing goes by it
 	Doc        string
 	Deprecated Deprecation
 
 	index int // of the Go field
 	place int // among the members
+}
+
+// The classes of a field, in its tag class and in the schemas.
+const (
+	ClassPersonal = "personal"
+	ClassSubject  = "subject"
+)
+
+// Class is the field's class, "" for most.
+func (m *Member) Class() string {
+	switch {
+	case m.Personal:
+		return ClassPersonal
+	case m.Subject:
+		return ClassSubject
+	}
+	return ""
 }
 
 // Deprecation marks a field or an event that goes away with the next major version. The zero value: it stays.
@@ -122,7 +140,7 @@ func objectShape(t reflect.Type) *Shape {
 	for i := range t.NumField() {
 		m := memberOf(t.Field(i), i)
 		s.personal = s.personal || m.Personal || m.personal || m.Element != nil && m.Element.personal
-		if t.Field(i).Tag.Get("class") == "subject" && m.Kind == KindString {
+		if m.Subject && m.Kind == KindString {
 			s.subject = i
 		}
 		s.Members = append(s.Members, m)
@@ -138,7 +156,7 @@ func memberOf(f reflect.StructField, index int) Member {
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return Member{
 		Shape: ShapeOf(f.Type), Name: name, Optional: strings.Contains(options, "omitzero"), Rule: Rule(f.Tag.Get("rule")), Vocabulary: words(f.Tag.Get("oneof")),
-		Personal: f.Tag.Get("class") == "personal", Doc: f.Tag.Get("doc"), Deprecated: deprecationOf(f.Tag.Get("deprecated")), index: index,
+		Personal: f.Tag.Get("class") == ClassPersonal, Subject: f.Tag.Get("class") == ClassSubject, Doc: f.Tag.Get("doc"), Deprecated: deprecationOf(f.Tag.Get("deprecated")), index: index,
 	}
 }
 

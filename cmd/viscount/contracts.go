@@ -144,6 +144,9 @@ func rulesOf(f events.Field) (rules []string) {
 	if f.Personal {
 		rules = append(rules, "personal data")
 	}
+	if f.Subject {
+		rules = append(rules, "names whose data it is")
+	}
 	if f.Deprecated.Deprecated() {
 		rules = append(rules, f.Deprecated.String())
 	}

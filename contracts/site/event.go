@@ -51,6 +51,7 @@ const (
 	noteOptional = "optional"
 	noteKey      = "key"
 	notePersonal = "personal data"
+	noteSubject  = "whose data it is"
 )
 
 func describe(c *events.Catalogue) (all []*event, err error) {
@@ -102,6 +103,9 @@ func fieldsOf(d *events.Definition) (all []field) {
 		}
 		if m.Personal {
 			f.Notes = append(f.Notes, notePersonal)
+		}
+		if m.Subject {
+			f.Notes = append(f.Notes, noteSubject)
 		}
 		f.Deprecated = m.Deprecated.String()
 		all = append(all, f)

@@ -242,7 +242,7 @@ class OrderCreated(Data):
     )
 
     order_id: Id = Field(description="Id of the order.")
-    customer_id: Id = Field(description="Id of the customer who ordered.")
+    customer_id: Id = Field(description="Id of the customer who ordered.", json_schema_extra={"x-classification": "subject"})
     total_amount: Money = Field(description="What the customer is to pay in all, in currency, as a decimal string; it may hold more than the lines' totals, such as shipping.")
     currency: Currency = Field(description="Currency of the amounts, ISO 4217.")
     status: RequiredText = Field(description="The order's state, pending when it is new.")
