@@ -57,7 +57,7 @@ func init() { // the report names the suite
 		{"duplicates and reordering", duplicatesAndReordering, "the inbox (every arrival is taken for a new one): a refund counted twice"},
 		{"the handler is down for five minutes", handlerDown, "the circuit (it never opens): 97 attempts within half a second"},
 		{"the dead-letter store is down", deadLetterStoreDown, "the repetition of what the store refused (the message is acknowledged instead): the failed event is nowhere"},
-		{"a message over the broker's limit", overTheLimit, "not recorded"},
+		{"a message over the broker's limit", overTheLimit, "the relay's pause after a refusal: 1,590 attempts a second"},
 		{"the disk is full", fullDisk, "the refusal of what was not committed (it is taken for accepted): an accepted order is not found"},
 		{"SIGTERM at work", terminated, "the wait for work in flight (the transport's and the router's): the process gives up at once, with an error"},
 		{"a storm of events", storm, "the relay's reading of the table: what outgrew its memory is never published"},
