@@ -49,9 +49,9 @@ type fault struct {
 
 func init() { // the report names the suite
 	suite = []fault{
-		{"kill -9 of the service at random", killedAtRandom, "not recorded"},
+		{"kill -9 of the service at random", killedAtRandom, "the inbox (every arrival is taken for a new one): pieces shipped four times, refunds counted twice, orders that never settle"},
 		{"kill at each failpoint", killedAtFailpoints, "the inbox (every arrival is taken for a new one): a failed event that comes again waits behind its own dead letter"},
-		{"kill -9 of the database or the broker", serversKilled, "not recorded"},
+		{"kill -9 of the database or the broker", serversKilled, "the relay's next term after a lost session (PostgreSQL): nothing is published any more"},
 		{"the reply to a commit is lost", lostReplies, "the inbox (every arrival is taken for a new one): pieces shipped twice"},
 		{"the broker is unreachable", unreachableBroker, "reading keys again whose leases ran out (sql): consumers stay deaf"},
 		{"duplicates and reordering", duplicatesAndReordering, "the inbox (every arrival is taken for a new one): a refund counted twice"},
