@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -295,6 +296,27 @@ func checkAPI(t *testing.T, examples map[string][]byte) {
 	}
 	orders := map[string]bool{(<-heard).OrderID: true, (<-heard).OrderID: true}
 	require.Equal(t, map[string]bool{"order_987654321": true, "order_2": true}, orders, "the service hears both, upgraded")
+
+	// a trace tells who hears the version that it is, and waits for nobody who hears the other alone
+	traced := func(id string) (services []string, awaited int) {
+		trace := get("/trace/"+id, http.StatusOK)
+		for _, e := range trace["events"].([]any) {
+			if e := e.(map[string]any); e["event_id"] == id {
+				for _, d := range e["deliveries"].([]any) {
+					services = append(services, d.(map[string]any)["service"].(string))
+				}
+			}
+		}
+		return services, len(trace["awaited"].([]any))
+	}
+	require.Eventually(t, func() bool {
+		services, _ := traced("550e8400-e29b-41d4-a716-446655440015")
+		return slices.Contains(services, "inventory") && slices.Contains(services, "watcher")
+	}, 20*time.Second, 10*time.Millisecond)
+	services, awaited := traced("550e8400-e29b-41d4-a716-446655440099")
+	require.Contains(t, services, "watcher")
+	require.NotContains(t, services, "inventory")
+	require.Zero(t, awaited)
 
 	require.Len(t, get("/events/recorded?type=order.created", http.StatusOK)["items"], 2)
 	stream := send(http.MethodGet, "/api/v1/events/stream?type=order.created&from=BEGINNING", "")
