@@ -23,7 +23,7 @@ type engine struct {
 	matching string // where products are read by a match,
 	walking  string // and where in the order of an index %s, what matches picked out
 	within   string // the condition that picks them, if it is not match's own
-	shelves  string // and where without words, shelf by shelf
+	shelves  string // where without words, shelf by shelf; "" where the planner knows better, from its statistics
 	doc      string // the product's place, which matches come in the order of
 	score    string // how well one matches; %d, if it stands there, is all's argument
 	match    func(terms []term, p part) []condition
@@ -51,7 +51,6 @@ var engines = map[store.Kind]engine{
 	store.PostgreSQL: {
 		matching: "products AS p",
 		walking:  "products AS p",
-		shelves:  "shelves CROSS JOIN products AS p",
 		doc:      "p.doc",
 		score:    "CAST(ts_rank('{0.1, 0.3, 0.6, 1.0}', words_index, ($%d::text)::tsquery) AS DOUBLE PRECISION)",
 		match:    matchTSQuery,

@@ -59,10 +59,13 @@ func (l look) from(c *conditions, p part) string {
 	return l.matching
 }
 
-// shelf is where the hits of a search without words are read, shelf by shelf: for those that are few.
+// shelf is where the hits of a search without words are read, shelf by shelf where the database would not find them as well.
 func (l look) shelf(c *conditions) string {
+	if l.shelves == "" {
+		return l.walking
+	}
 	c.all = append(c.all, "shelves.products > 0", "p.category_id = shelves.category_id", "p.is_active = shelves.is_active")
-	c.filter("shelves", l.Query) // and so of the products, whatever the planner begins with
+	c.filter("shelves", l.Query)
 	return l.shelves
 }
 
@@ -111,7 +114,7 @@ func (l look) sorted(ctx context.Context, by order) ([]Hit, error) {
 	case l.common:
 		from = l.along(&c, by.index)
 	case len(l.terms) == 0:
-		from, keep = l.shelf(&c), " MATERIALIZED"
+		from = l.shelf(&c)
 	default:
 		from, keep = l.from(&c, anywhere), " MATERIALIZED" // few: sorted whole
 	}
