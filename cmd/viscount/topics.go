@@ -167,7 +167,11 @@ func printTopics(out io.Writer, g *globals, states []driver.TopicState) error {
 			fmt.Fprintf(table, "%s\tmissing\t\t\t\t%s\n", s.Topic, strings.Join(s.Consumers, " "))
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", s.Topic, number(s.Partitions), number(s.Replication), cmp.Or(s.Retention, "-"), s.Events, strings.Join(s.Consumers, " "))
+		held := "-"
+		if s.Events != driver.Untold {
+			held = fmt.Sprint(s.Events)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Topic, number(s.Partitions), number(s.Replication), cmp.Or(s.Retention, "-"), held, strings.Join(s.Consumers, " "))
 	}
 	return table.Flush()
 }

@@ -25,6 +25,9 @@ type Change struct {
 // Drift is the action of a difference that Apply leaves to a person.
 const Drift = "drift"
 
+// Untold stands for the number of a topic's events where the transport does not tell it.
+const Untold = -1
+
 // TopicState is a topic as it is.
 type TopicState struct {
 	Topic       string   `json:"topic"`
@@ -32,7 +35,7 @@ type TopicState struct {
 	Partitions  int      `json:"partitions,omitzero"`
 	Replication int      `json:"replication,omitzero"`
 	Retention   string   `json:"retention,omitzero"`
-	Events      int64    `json:"events"` // about how many it holds
+	Events      int64    `json:"events"` // about how many it holds, or Untold
 	Consumers   []string `json:"consumers"`
 }
 

@@ -30,7 +30,7 @@ import (
 // Driver is the transport of the googlecloud profile. Pub/Sub keeps messages for 31 days at most: recorded events stay in the
 // outboxes.
 var Driver = driver.Driver{
-	Name: "googlecloud", Capabilities: driver.Capabilities{BetweenProcesses: true}, Open: open,
+	Name: "googlecloud", Capabilities: driver.Capabilities{BetweenProcesses: true}, Open: open, Admin: openAdmin,
 }
 
 var (
@@ -43,7 +43,7 @@ const (
 	answerTimeout = 6 * time.Second
 	ackDeadline   = 10 * time.Second   // until the client extends it,
 	extension     = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
-	retention     = 7 * 24 * time.Hour // of what a consumer has not acknowledged
+	retention     = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that every Pub/Sub takes
 	creators      = 16
 )
 
@@ -61,12 +61,9 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 		o.Logger = slog.Default()
 	}
 	c := o.Config.GoogleCloud
-	if c.Project == "" {
-		return nil, errors.New("transport.googlecloud.project is empty: name the project that owns the topics")
-	}
-	client, err := pubsub.NewClient(context.WithoutCancel(ctx), c.Project, clientOptions(c)...)
+	client, err := connect(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("transport.googlecloud (credentials_file, or the environment's default credentials): %w", err)
+		return nil, err
 	}
 	t := &Transport{client: client, publisher: newPublisher(client), consumers: map[string]*consumer{}}
 	if err := t.prepare(ctx, o); err != nil {
@@ -76,6 +73,17 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 		t.consumers[name] = newConsumer(client, name, topics, o)
 	}
 	return t, nil
+}
+
+func connect(ctx context.Context, c config.GoogleCloud) (*pubsub.Client, error) {
+	if c.Project == "" {
+		return nil, errors.New("transport.googlecloud.project is empty: name the project that owns the topics")
+	}
+	client, err := pubsub.NewClient(context.WithoutCancel(ctx), c.Project, clientOptions(c)...)
+	if err != nil {
+		return nil, fmt.Errorf("transport.googlecloud (credentials_file, or the environment's default credentials): %w", err)
+	}
+	return client, nil
 }
 
 func clientOptions(c config.GoogleCloud) []option.ClientOption {
@@ -153,8 +161,8 @@ func (t *Transport) makeSubscription(ctx context.Context, topic, consumer string
 	switch {
 	case e != nil:
 		return fmt.Errorf("subscription %s: %w", name, e)
-	case !have.EnableMessageOrdering:
-		return fmt.Errorf("subscription %s was made without message ordering, which cannot be switched on later: delete it, and start again", name)
+	case flaw(have, topic) != "":
+		return fmt.Errorf("the subscription %s %s", name, flaw(have, topic))
 	}
 	return nil
 }

@@ -1,0 +1,174 @@
+package googlecloud
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"cloud.google.com/go/pubsub"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/first-viscount/viscount/transports/driver"
+)
+
+// admin implements driver.Admin.
+type admin struct {
+	*Transport
+	o driver.Options
+}
+
+func openAdmin(ctx context.Context, o driver.Options) (driver.Admin, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	client, err := connect(ctx, o.Config.GoogleCloud)
+	if err != nil {
+		return nil, err
+	}
+	a := &admin{&Transport{client: client}, o}
+	if len(o.Topics) > 0 { // does anybody answer?
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		if _, err := a.exists(ctx, o.Topics[0].Name); err != nil {
+			_ = client.Close() // nobody answers
+			return nil, explain(o.Config.GoogleCloud, err)
+		}
+	}
+	return a, nil
+}
+
+func (a *admin) exists(ctx context.Context, topic string) (bool, error) {
+	exists, err := a.client.Topic(topic).Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("topic %s: %w", topic, err)
+	}
+	return exists, nil
+}
+
+// difference is a change and what makes it; nil: a person.
+type difference struct {
+	driver.Change
+	make func(ctx context.Context) error
+}
+
+// differences are those of all topics, in the order of making them.
+func (a *admin) differences(ctx context.Context) ([]difference, error) {
+	byTopic := make([][]difference, len(a.o.Topics))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(creators)
+	for i, topic := range a.o.Topics {
+		group.Go(func() (err error) {
+			byTopic[i], err = a.compare(ctx, topic.Name)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, explain(a.o.Config.GoogleCloud, err)
+	}
+	return slices.Concat(byTopic...), nil
+}
+
+// compare compares a topic and the subscriptions of its consumers with what they should be.
+func (a *admin) compare(ctx context.Context, topic string) ([]difference, error) {
+	var list []difference
+	add := func(action, detail string, make func(ctx context.Context) error) {
+		list = append(list, difference{driver.Change{Topic: topic, Action: action, Detail: detail}, make})
+	}
+	exists, err := a.exists(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		add("create", "the topic", func(ctx context.Context) error { return a.makeTopic(ctx, topic) })
+	}
+	for _, hearer := range a.o.Hearers(topic) {
+		name := subscriptionOf(topic, hearer)
+		have, err := a.client.Subscription(name).Config(ctx)
+		switch {
+		case status.Code(err) == codes.NotFound:
+			add("create", fmt.Sprintf("the subscription %s, ordered, retention %s", name, days(retention)), func(ctx context.Context) error { return a.makeSubscription(ctx, topic, hearer) })
+		case err != nil:
+			return nil, fmt.Errorf("subscription %s: %w", name, err)
+		case flaw(have, topic) != "":
+			add(driver.Drift, "the subscription "+name+" "+flaw(have, topic), nil)
+		case have.AckDeadline != ackDeadline || have.RetentionDuration != retention:
+			add("set", fmt.Sprintf("the subscription %s: retention %s → %s, ack deadline %v → %v", name, days(have.RetentionDuration), days(retention), have.AckDeadline, ackDeadline), func(ctx context.Context) error {
+				_, err := a.client.Subscription(name).Update(ctx, pubsub.SubscriptionConfigToUpdate{AckDeadline: ackDeadline, RetentionDuration: retention})
+				return err
+			})
+		}
+	}
+	return list, nil
+}
+
+func days(d time.Duration) string { return fmt.Sprintf("%g days", d.Hours()/24) }
+
+// flaw is why a subscription cannot serve a topic's consumer, and what helps; empty: it can.
+func flaw(have pubsub.SubscriptionConfig, topic string) string {
+	const remedy = ": delete it, and run viscount topics apply; what it still holds is lost to its consumer"
+	switch {
+	case have.Detached || have.Topic == nil || have.Topic.ID() != topic:
+		return "hears another topic, or one that was deleted" + remedy
+	case !have.EnableMessageOrdering:
+		return "was made without message ordering, which cannot be switched on later" + remedy
+	}
+	return ""
+}
+
+// Plan implements driver.Admin.
+func (a *admin) Plan(ctx context.Context) ([]driver.Change, error) {
+	list, err := a.differences(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var changes []driver.Change
+	for _, d := range list {
+		changes = append(changes, d.Change)
+	}
+	return changes, nil
+}
+
+// Apply implements driver.Admin: what is not as it was shown any more is left alone.
+func (a *admin) Apply(ctx context.Context, changes []driver.Change) error {
+	list, err := a.differences(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if d.make == nil || !slices.Contains(changes, d.Change) {
+			continue
+		}
+		if err := d.make(ctx); err != nil {
+			return explain(a.o.Config.GoogleCloud, fmt.Errorf("%s: %s %s: %w", d.Topic, d.Action, d.Detail, err))
+		}
+	}
+	return nil
+}
+
+// List implements driver.Admin. Pub/Sub has no partitions to show, and does not tell how many messages it holds.
+func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
+	states := make([]driver.TopicState, len(a.o.Topics))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(creators)
+	for i, topic := range a.o.Topics {
+		group.Go(func() error {
+			exists, err := a.exists(ctx, topic.Name)
+			states[i] = driver.TopicState{Topic: topic.Name, Exists: exists, Retention: days(retention), Events: driver.Untold, Consumers: a.o.Hearers(topic.Name)}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, explain(a.o.Config.GoogleCloud, err)
+	}
+	return states, nil
+}
+
+// Doctor implements driver.Admin. Pub/Sub keeps the positions of consumers itself; what can be wrong with it is in the plan.
+func (a *admin) Doctor(context.Context) ([]driver.Finding, error) { return nil, nil }
+
+// Close implements driver.Admin.
+func (a *admin) Close() error { return a.client.Close() }

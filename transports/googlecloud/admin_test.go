@@ -1,0 +1,89 @@
+package googlecloud_test
+
+import (
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/googlecloud"
+)
+
+// Topics and the subscriptions of every consumer follow the contracts and routes; what cannot be set is shown as drift.
+func TestTopicsAsCode(t *testing.T) {
+	c := configured(t)
+	o := driver.Options{
+		Config: c, Topics: []driver.Topic{{Name: "a.v1"}, {Name: "b.v1"}},
+		Audience: map[string][]string{"reader": {"a.v1", "b.v1"}, "other": {"b.v1"}},
+	}
+	a, err := googlecloud.Driver.Admin(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.Close()) }()
+	planned := func() (list []string) {
+		t.Helper()
+		changes, err := a.Plan(t.Context())
+		require.NoError(t, err)
+		for _, change := range changes {
+			list = append(list, change.Action+" "+change.Topic+": "+change.Detail)
+		}
+		return list
+	}
+	apply := func() {
+		t.Helper()
+		changes, err := a.Plan(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, a.Apply(t.Context(), changes))
+	}
+	require.Equal(t, []string{
+		"create a.v1: the topic", "create a.v1: the subscription a.v1-test-reader, ordered, retention 7 days",
+		"create b.v1: the topic", "create b.v1: the subscription b.v1-test-other, ordered, retention 7 days",
+		"create b.v1: the subscription b.v1-test-reader, ordered, retention 7 days",
+	}, planned())
+	apply()
+	require.Empty(t, planned())
+	states, err := a.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, driver.TopicState{Topic: "b.v1", Exists: true, Retention: "7 days", Events: driver.Untold, Consumers: []string{"test-other", "test-reader"}}, states[1])
+
+	client, err := pubsub.NewClient(t.Context(), c.GoogleCloud.Project, option.WithEndpoint(c.GoogleCloud.Endpoint), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Close()) }()
+	_, err = client.Subscription("b.v1-test-other").Update(t.Context(), pubsub.SubscriptionConfigToUpdate{RetentionDuration: time.Hour * 24})
+	require.NoError(t, err)
+	unordered := client.Subscription("b.v1-test-reader")
+	require.NoError(t, unordered.Delete(t.Context()))
+	_, err = client.CreateSubscription(t.Context(), unordered.ID(), pubsub.SubscriptionConfig{Topic: client.Topic("b.v1")})
+	require.NoError(t, err)
+	require.NoError(t, client.Subscription("a.v1-test-reader").Delete(t.Context()))
+	_, err = client.CreateSubscription(t.Context(), "a.v1-test-reader", pubsub.SubscriptionConfig{Topic: client.Topic("b.v1"), EnableMessageOrdering: true})
+	require.NoError(t, err)
+	const remedy = ": delete it, and run viscount topics apply; what it still holds is lost to its consumer"
+	drift := []string{
+		"drift a.v1: the subscription a.v1-test-reader hears another topic, or one that was deleted" + remedy,
+		"drift b.v1: the subscription b.v1-test-reader was made without message ordering, which cannot be switched on later" + remedy,
+	}
+	require.Equal(t, []string{drift[0], "set b.v1: the subscription b.v1-test-other: retention 1 days → 7 days, ack deadline 10s → 10s", drift[1]}, planned())
+	apply()
+	require.Equal(t, drift, planned(), "what differs for good is a person's business")
+	o.Config = c
+	_, err = googlecloud.Driver.Open(t.Context(), o)
+	require.ErrorContains(t, err, "the subscription a.v1-test-reader hears another topic", "and no process starts on it")
+	require.NoError(t, unordered.Delete(t.Context()))
+	require.NoError(t, client.Subscription("a.v1-test-reader").Delete(t.Context()))
+	apply()
+	require.Empty(t, planned())
+}
+
+// A Pub/Sub that does not answer is told, with the setting.
+func TestAdminNamesTheSetting(t *testing.T) {
+	c := configured(t)
+	c.GoogleCloud.Endpoint = "127.0.0.1:1"
+	_, err := googlecloud.Driver.Admin(t.Context(), driver.Options{Config: c, Topics: []driver.Topic{{Name: "a.v1"}}})
+	require.ErrorContains(t, err, "transport.googlecloud.endpoint")
+}
