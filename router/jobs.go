@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -105,9 +106,15 @@ func (s *Service) runJob(ctx context.Context, row store.JobRow) {
 		return
 	}
 	span.SetStatus(codes.Error, err.Error())
-	err = s.store.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error { return s.failJob(ctx, tx, row, err) })
-	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
-		s.log.ErrorContext(ctx, "a failed job could not be stored; it comes again when its lease ends", "job", row.Kind, "error", err)
+	for pause := storingFirst; ; pause = min(2*pause, storingMost) { // or it would come again when its lease ends, not when the database is back
+		stored := s.store.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx *store.Tx) error { return s.failJob(ctx, tx, row, err) })
+		if stored == nil || errors.Is(stored, store.ErrLeaseLost) {
+			return
+		}
+		s.log.ErrorContext(ctx, "a failed job could not be stored; trying again", "job", row.Kind, "error", stored)
+		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+			return
+		}
 	}
 }
 
