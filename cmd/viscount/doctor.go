@@ -106,7 +106,11 @@ func examineTopics(ctx context.Context, admin driver.Admin) diagnosis {
 		return problem(check.Check, err)
 	}
 	for _, change := range changes {
-		check.Findings = append(check.Findings, driver.Finding{Problem: change.Action + " " + change.Topic + ": " + change.Detail, Remedy: "viscount topics plan, then apply"})
+		remedy := "viscount topics plan, then apply"
+		if change.Action == driver.Drift { // apply leaves it alone
+			remedy = change.Remedy
+		}
+		check.Findings = append(check.Findings, driver.Finding{Problem: change.Action + " " + change.Topic + ": " + change.Detail, Remedy: remedy})
 	}
 	check.Fine = len(check.Findings) == 0
 	return check

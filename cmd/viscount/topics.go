@@ -151,6 +151,9 @@ func printChanges(out io.Writer, g *globals, changes []driver.Change) error {
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
+		if c.Remedy != "" {
+			c.Detail += ": " + c.Remedy
+		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Action, c.Topic, c.Detail)
 	}
 	return table.Flush()

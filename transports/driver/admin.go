@@ -20,6 +20,7 @@ type Change struct {
 	Topic  string `json:"topic"`
 	Action string `json:"action"` // create, set, drift: what Apply cannot change without harm
 	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitzero"` // of a drift: what a person can do
 }
 
 // Drift is the action of a difference that Apply leaves to a person.

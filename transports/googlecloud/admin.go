@@ -76,7 +76,11 @@ func (a *admin) differences(ctx context.Context) ([]difference, error) {
 func (a *admin) compare(ctx context.Context, topic string) ([]difference, error) {
 	var list []difference
 	add := func(action, detail string, make func(ctx context.Context) error) {
-		list = append(list, difference{driver.Change{Topic: topic, Action: action, Detail: detail}, make})
+		change := driver.Change{Topic: topic, Action: action, Detail: detail}
+		if action == driver.Drift {
+			change.Remedy = remedy
+		}
+		list = append(list, difference{change, make})
 	}
 	exists, err := a.exists(ctx, topic)
 	if err != nil {
@@ -107,14 +111,15 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 
 func days(d time.Duration) string { return fmt.Sprintf("%g days", d.Hours()/24) }
 
-// flaw is why a subscription cannot serve a topic's consumer, and what helps; empty: it can.
+const remedy = "delete it, and run viscount topics apply; what it still holds is lost to its consumer"
+
+// flaw is why a subscription cannot serve a topic's consumer; empty: it can.
 func flaw(have pubsub.SubscriptionConfig, topic string) string {
-	const remedy = ": delete it, and run viscount topics apply; what it still holds is lost to its consumer"
 	switch {
 	case have.Detached || have.Topic == nil || have.Topic.ID() != topic:
-		return "hears another topic, or one that was deleted" + remedy
+		return "hears another topic, or one that was deleted"
 	case !have.EnableMessageOrdering:
-		return "was made without message ordering, which cannot be switched on later" + remedy
+		return "was made without message ordering, which cannot be switched on later"
 	}
 	return ""
 }

@@ -162,7 +162,7 @@ func (t *Transport) makeSubscription(ctx context.Context, topic, consumer string
 	case e != nil:
 		return fmt.Errorf("subscription %s: %w", name, e)
 	case flaw(have, topic) != "":
-		return fmt.Errorf("the subscription %s %s", name, flaw(have, topic))
+		return fmt.Errorf("the subscription %s %s: %s", name, flaw(have, topic), remedy)
 	}
 	return nil
 }

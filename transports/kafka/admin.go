@@ -64,10 +64,12 @@ func (a *admin) Plan(ctx context.Context) ([]driver.Change, error) {
 			}
 		}
 		if state.Partitions != c.Partitions {
-			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("%d partitions, configured are %d: a new number parts a key's later events from its earlier ones; drain the topic first", state.Partitions, c.Partitions)})
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("%d partitions, configured are %d", state.Partitions, c.Partitions),
+				Remedy: fmt.Sprintf("set transport.kafka.topics.partitions to %d; or, as a new number parts a key's later events from its earlier ones, stop publishing, let every consumer catch up, and change the topic with Kafka's tools (fewer: delete it first)", state.Partitions)})
 		}
 		if state.Replication != c.Replication {
-			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("replication %d, configured is %d: reassign its partitions", state.Replication, c.Replication)})
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: driver.Drift, Detail: fmt.Sprintf("replication %d, configured is %d", state.Replication, c.Replication),
+				Remedy: fmt.Sprintf("set transport.kafka.topics.replication to %d, or reassign the topic's partitions with Kafka's tools", state.Replication)})
 		}
 	}
 	return changes, nil

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/kafka"
@@ -58,9 +60,53 @@ func TestTopicsAsCode(t *testing.T) {
 	plan, err = changed.Plan(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"drift a.v1", "drift b.v1"}, actions(plan))
+	for _, change := range plan {
+		require.Contains(t, change.Remedy, "set transport.kafka.topics.partitions to 4", "apply cannot mend it")
+	}
 	findings, err := changed.Doctor(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, findings)
+}
+
+// Doctor names a group whose events are gone, and one beyond the end of its topic.
+func TestDoctorComparesPositions(t *testing.T) {
+	addresses, _ := kafkatest.Brokers(t)
+	kafkatest.Reset(t, addresses)
+	a, err := kafka.Driver.Admin(t.Context(), driver.Options{Config: configured(addresses), Topics: []driver.Topic{{Name: "a.v1"}},
+		Audience: map[string][]string{"late": {"a.v1"}, "ahead": {"a.v1"}, "well": {"a.v1"}, "new": {"a.v1"}}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.Close()) }()
+	plan, err := a.Plan(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, a.Apply(t.Context(), plan))
+
+	client, err := kgo.NewClient(kgo.SeedBrokers(addresses...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer client.Close()
+	for range 5 {
+		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: "a.v1", Partition: 1, Value: []byte("x")}).FirstErr())
+	}
+	admin := kadm.NewClient(client)
+	at := func(offset int64) (all kadm.Offsets) {
+		all.AddOffset("a.v1", 1, offset, -1)
+		return all
+	}
+	_, err = admin.DeleteRecords(t.Context(), at(3))
+	require.NoError(t, err)
+	for group, offset := range map[string]int64{"test-late": 1, "test-ahead": 9, "test-well": 4} {
+		require.NoError(t, admin.CommitAllOffsets(t.Context(), group, at(offset)))
+	}
+	findings, err := a.Doctor(t.Context())
+	require.NoError(t, err)
+	var problems []string
+	for _, f := range findings {
+		require.NotEmpty(t, f.Remedy)
+		problems = append(problems, f.Problem)
+	}
+	require.ElementsMatch(t, []string{
+		"test-late stands at offset 1 of a.v1/1, which begins at 3: 2 events are gone",
+		"test-ahead stands at offset 9 of a.v1/1, which ends at 5: the topic was made anew or restored",
+	}, problems)
 }
 
 // A missing topic with provisioning off, and brokers that are not there, are told at start, with the setting.
