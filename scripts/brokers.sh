@@ -151,7 +151,7 @@ pubsub_start() {
 	running pubsub && { say "pubsub runs already"; return; }
 	local jar
 	jar=$(pubsub_jar)
-	[ -n "$jar" ] || { say "no Pub/Sub emulator on this machine: tests run against pstest in a process of its own"; return; }
+	[ -n "$jar" ] || { say "no Pub/Sub emulator on this machine: tests run against pstest, a stand-in inside each test process"; return; }
 	free pubsub "$PUBSUB_PORT" PUBSUB_PORT
 	java -Xmx1g -cp "$jar" com.google.cloud.pubsub.testing.v1.Main --host=127.0.0.1 "--port=$PUBSUB_PORT" > "$DIR/pubsub.log" 2>&1 < /dev/null &
 	remember pubsub $!

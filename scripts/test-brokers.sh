@@ -22,11 +22,11 @@ race=()
 if [ "$(go env CGO_ENABLED)" = 1 ] && { command -v gcc || command -v clang; } > /dev/null; then race=(-race); fi
 log=bin/test-brokers.log
 packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app ./docs}
-echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest in a process of its own (no emulator on this machine)}"
+echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"
 status=0
 # one package after the other: they share the servers
 go test "${race[@]}" -count=1 -p 1 -timeout 30m -v ${TEST_RUN:+-run "$TEST_RUN"} $packages > "$log" 2>&1 || status=$?
-grep -E '^(ok|FAIL|panic:|---|\s+--- FAIL)|orders/s|orders, ' "$log" | grep -vE '^--- (PASS|SKIP)' || true
+grep -E '^(ok|FAIL|panic:|---|\s+--- FAIL)|orders/s|orders, |events/s|changes, ' "$log" | grep -vE '^--- (PASS|SKIP)' || true
 echo "skipped, because the driver does not declare the feature:"
 grep -E '^\s*--- SKIP' "$log" | sed 's/ (.*//; s/^ *--- SKIP: /  /' | sort | uniq -c || true
 # the store's tests run once per database: what one skips the other runs
@@ -37,4 +37,4 @@ if [ -n "$never" ]; then
 	exit 1
 fi
 [ "$status" = 0 ] || { echo "failed; the log is $log" >&2; exit "$status"; }
-echo "all tests on real servers passed"
+echo "all tests passed on Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"

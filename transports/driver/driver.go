@@ -40,7 +40,8 @@ type Driver struct {
 	Admin        func(ctx context.Context, o Options) (Admin, error) // nil: there is nothing to administer
 }
 
-// Capabilities are what a transport can promise; a profile that needs more than it gets refuses to start.
+// Capabilities are what a transport can promise. They are not compared with the configuration yet: config refuses a part of the
+// services on gochannel by its name.
 type Capabilities struct {
 	BetweenProcesses bool // consumers may run in other processes than their publishers
 	Records          bool // topics keep recorded events for their retention; otherwise the outbox does
