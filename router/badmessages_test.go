@@ -173,3 +173,21 @@ func change(edit func(o *events.OrderCreated)) events.OrderCreated {
 	edit(&o)
 	return o
 }
+
+// An event from before what the inbox remembers may have been applied already: a dead letter of its own code that holds nothing. Seen red without
+// the horizon.
+func TestAnEventFromBeforeTheInboxIsADeadLetterThatHoldsNothing(t *testing.T) {
+	b := newBench(t, router.Settings{})
+	b.Receive(created("o1"))
+	forget := func(keep time.Duration) {
+		_, err := b.Service().Store().Prune(t.Context(), store.Retention{Inbox: keep})
+		require.NoError(t, err)
+	}
+	forget(-time.Hour) // all that comes now is older
+	old := b.Receive(completed("o1"))
+	letters := b.deadLetters(store.LetterFilter{})
+	require.Len(t, letters, 1)
+	require.Equal(t, []any{old, router.CodeBeyondInbox, false}, []any{letters[0].EventID, letters[0].Code, letters[0].Held})
+	require.Equal(t, []string{"created o1"}, b.handled())
+	require.Zero(t, b.count(store.Waiting), "and nothing waits for it")
+}
