@@ -37,6 +37,7 @@ func TestAWrongStartNamesTheSetting(t *testing.T) {
 		"missing topic":             {onKafka, nil, []string{"does not exist", "viscount topics apply", "transport.kafka.topics.provision"}},
 		"database down":             {onPostgres, map[string]string{"STORE_POSTGRES_URL": "postgres://viscount@127.0.0.1:1/viscount"}, []string{"PostgreSQL does not answer at 127.0.0.1:1", "store.postgres.url"}},
 		"a database that is silent": {onPostgres, map[string]string{"STORE_POSTGRES_URL": "postgres://viscount@" + silent.Addr().String() + "/viscount?sslmode=disable"}, []string{"store.postgres.url"}},
+		"sql without its database":  {map[string]string{"PROFILE": "sql", "STORE_DRIVER": "sqlite"}, map[string]string{"TRANSPORT_SQL_URL": "postgres://viscount@127.0.0.1:1/viscount"}, []string{"PostgreSQL does not answer at 127.0.0.1:1", "transport.sql.url"}},
 		"no Pub/Sub": {map[string]string{"PROFILE": "googlecloud", "STORE_DRIVER": "sqlite", "TRANSPORT_GOOGLECLOUD_PROJECT": "test"},
 			map[string]string{"TRANSPORT_GOOGLECLOUD_ENDPOINT": "127.0.0.1:1"}, []string{"transport.googlecloud.endpoint"}},
 	} {
