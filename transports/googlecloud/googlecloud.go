@@ -43,7 +43,7 @@ const (
 	answerTimeout = 6 * time.Second
 	ackDeadline   = 10 * time.Second   // until the client extends it,
 	extension     = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
-	retention     = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that every Pub/Sub takes
+	retention     = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that the client library documents
 	creators      = 16
 )
 
