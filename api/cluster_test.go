@@ -29,8 +29,15 @@ type bus struct {
 	nodes map[string]driver.Transport
 }
 
+// alone is the driver of a process that hears no other, beside the peers that it asks.
+func alone() driver.Driver {
+	d := gochannel.Driver
+	d.Capabilities.BetweenProcesses = true
+	return d
+}
+
 func (b *bus) driver(name string) driver.Driver {
-	return driver.Driver{Name: "bus", Open: func(ctx context.Context, o driver.Options) (driver.Transport, error) {
+	return driver.Driver{Name: "bus", Capabilities: driver.Capabilities{BetweenProcesses: true}, Open: func(ctx context.Context, o driver.Options) (driver.Transport, error) {
 		own, err := gochannel.Driver.Open(ctx, o)
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -94,7 +101,10 @@ func (p *process) start() *platform {
 	require.NoError(p.t, err)
 	loaded.Config.Services, loaded.Config.HTTP.Peers = p.services, p.peers
 	loaded.Config.Router.Retry = config.Retry{}
-	p.app, err = app.Start(p.t.Context(), app.Options{Config: loaded.Config, Driver: p.driver, Platform: true, Consumers: p.own, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	p.app, err = app.Start(p.t.Context(), app.Options{
+		Config: loaded.Config, Driver: p.driver, Platform: true, Consumers: p.own, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		FillPatience: time.Nanosecond, // many of a test's peers never answer
+	})
 	require.NoError(p.t, err)
 	p.t.Cleanup(p.stop)
 	return &platform{t: p.t, url: p.app.URL() + "/api/v1", http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}

@@ -25,16 +25,14 @@ const recordedPage = 1000
 // recorder reads recorded events: the transport's topics where they keep them, else the outboxes of their publishers, here and
 // at peers, one publisher after the other.
 type recorder struct {
-	server *Server
-	asker  asker
-	passes func(publisher string, known bool) bool // over these publishers; nil: over none
+	server    *Server
+	asker     asker
+	knownOnly bool // publishers that are not known are passed over
 }
 
-// Recorder reads recorded events of the publishers that are known, those of other processes only if peers is set.
-func (s *Server) Recorder(peers bool) router.Recorder {
-	return &recorder{server: s, asker: asker{http.Header{forwardedHeader: {"1"}}}, passes: func(publisher string, known bool) bool {
-		return !known || !peers && s.services[publisher] == nil
-	}}
+// Recorder reads recorded events of the publishers that are known, here and at peers.
+func (s *Server) Recorder() router.Recorder {
+	return &recorder{server: s, asker: asker{http.Header{forwardedHeader: {"1"}}}, knownOnly: true}
 }
 
 // IsUnreachable tells of an error that a peer gave no answer, so that it may answer later.
@@ -52,7 +50,7 @@ func (r *recorder) publishers(topics []string) (map[string][]string, error) {
 			return nil, fmt.Errorf("no contract has the topic %s", topic)
 		}
 		name, known := r.server.publisherOf(d.Contract.Publisher)
-		if r.passes != nil && r.passes(name, known) {
+		if !known && r.knownOnly {
 			continue
 		}
 		if !known {

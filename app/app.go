@@ -39,6 +39,9 @@ type Options struct {
 	Logger    *slog.Logger            // slog.Default if nil
 	Tracers   trace.TracerProvider    // no tracing if nil
 	Failpoint func(name string) error // fault injection for tests; VISCOUNT_FAILPOINTS if nil
+
+	// FillPatience is how long a new service waits for publishers in other processes that do not answer; a minute if 0.
+	FillPatience time.Duration
 }
 
 // App is a running process.
@@ -71,7 +74,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	if err := a.readFailpoints(); err != nil {
+	if err := errors.Join(o.Kept(), a.readFailpoints()); err != nil {
 		return nil, err
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

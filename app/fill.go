@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -10,10 +11,7 @@ import (
 	"github.com/first-viscount/viscount/router"
 )
 
-const (
-	fillPatience = time.Minute // with peers that do not answer
-	fillPause    = time.Second
-)
+const fillPause = time.Second
 
 // fill gives services that are new what was recorded before they came, from the outboxes of its publishers. Where topics keep
 // recorded events, new consumers begin at the first of them.
@@ -21,7 +19,7 @@ func (a *App) fill(ctx context.Context) error {
 	if a.topics() != nil {
 		return nil
 	}
-	from := a.api.Recorder(a.options.Driver.Capabilities.BetweenProcesses)
+	from := a.api.Recorder()
 	var group errgroup.Group
 	for _, s := range a.services {
 		group.Go(func() error { return a.fillService(ctx, s, from) })
@@ -31,12 +29,13 @@ func (a *App) fill(ctx context.Context) error {
 
 // fillService waits a while for publishers in other processes, which may just start too.
 func (a *App) fillService(ctx context.Context, s *router.Service, from router.Recorder) error {
+	patience := cmp.Or(a.options.FillPatience, time.Minute)
 	for began := time.Now(); ; {
 		err := s.Fill(ctx, from)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return ctx.Err()
-		case api.IsUnreachable(err) && time.Since(began) < fillPatience:
+		case api.IsUnreachable(err) && time.Since(began) < patience:
 			select {
 			case <-ctx.Done():
 			case <-time.After(fillPause):

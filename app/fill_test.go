@@ -20,7 +20,9 @@ func TestANewConsumerIsFilledFirst(t *testing.T) {
 	dir := t.TempDir()
 	late := []string{"analytics", "customers", "accounting", "search"}
 	early := []string{"catalog", "inventory", "orders", "payments", "fulfillment", "notifications", "audit", "procurement"}
-	a := start(t, dir, func(o *app.Options) { o.Config.Services = early })
+	a := start(t, dir, func(o *app.Options) {
+		o.Config.Services, o.Driver.Capabilities.BetweenProcesses = early, true // as a driver does that joins processes
+	})
 	crowd(t, a, 60, 5)
 	stop(t, a)
 

@@ -31,6 +31,9 @@ func Main(name string, d driver.Driver, consumers ...router.Consumer) {
 	err = Serve(context.Background(), Options{Config: loaded.Config, Driver: d, Consumers: consumers})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		if errors.Is(err, ErrConfiguration) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }

@@ -129,10 +129,6 @@ func (l *loader) checkServices() {
 		}
 		seen[name] = true
 	}
-	missing := func(name string) bool { return !seen[name] }
-	if c.Transport.Driver == "gochannel" && (len(known) == 0 || slices.ContainsFunc(known, missing)) {
-		l.wrong("services", strings.Join(c.Services, ","), "are not all, and gochannel stays inside one process", "write all, or choose another transport.driver")
-	}
 }
 
 func (l *loader) checkHTTP() {

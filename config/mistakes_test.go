@@ -29,9 +29,6 @@ func TestMistakes(t *testing.T) {
 			`duplicate_key.yaml:4: http.listen: stands here a second time; keep one of them`,
 			`duplicate_key.yaml:5: log: stands here a second time; keep one of them`,
 		},
-		"gochannel_subset": {
-			`gochannel_subset.yaml:1: services: "inventory" are not all, and gochannel stays inside one process; write all, or choose another transport.driver`,
-		},
 		"googlecloud": {
 			`googlecloud.yaml:3: transport.googlecloud.endpoint: "emulator" is not an address; write host:port such as localhost:8085`,
 			`profile googlecloud: transport.googlecloud.project: empty; set the Google Cloud project that owns the topics`,

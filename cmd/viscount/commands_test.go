@@ -27,6 +27,7 @@ import (
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/simulator"
+	"github.com/first-viscount/viscount/transports"
 	"github.com/first-viscount/viscount/transports/gochannel"
 )
 
@@ -172,9 +173,18 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	_, problem, code = run(t, "", "serve", "--data-dir", dir, "--listen", "127.0.0.1:0")
 	require.Equal(t, exitNo, code)
 	require.Contains(t, problem, "in use by process")
-	_, problem, code = run(t, "", "serve", "--services", "inventory")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, problem, "gochannel")
+	for _, command := range [][]string{{"serve"}, {"config", "check"}} {
+		_, problem, code = run(t, "", append(command, "--services", "inventory")...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, problem, "services: inventory: some run elsewhere, and the transport gochannel does not promise")
+		var keep []string
+		for _, d := range transports.All() {
+			if d.Capabilities.BetweenProcesses {
+				keep = append(keep, d.Name)
+			}
+		}
+		require.Contains(t, problem, "choose a transport.driver that does ("+strings.Join(keep, ", ")+")")
+	}
 
 	tokens := file(t, "tokens.yaml", "tokens: [{name: anna, role: boss, sha256: x}]")
 	_, problem, code = run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--config", file(t, "c.yaml", "http: { auth: { tokens_file: "+tokens+" } }"))

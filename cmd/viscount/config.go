@@ -14,10 +14,14 @@ func newConfigCommand(g *globals) *cobra.Command {
 	checkCommand := &cobra.Command{
 		Use: "check", Short: "Report every problem of the configuration (exit 2 if there is one)", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := check.load(g); err != nil {
+			loaded, err := check.load(g)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "the configuration is fine")
+			if _, err := optionsOf(loaded.Config); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the configuration is fine")
 			return err
 		},
 	}

@@ -62,11 +62,11 @@ func newServeCommand(g *globals) *cobra.Command {
 }
 
 func serve(ctx context.Context, c config.Config) error {
-	driver, err := transports.Select(c.Transport.Driver)
+	o, err := optionsOf(c)
 	if err != nil {
-		return &exitError{code: exitUsage, err: err}
+		return err
 	}
-	err = app.Serve(ctx, app.Options{Config: c, Driver: driver, Platform: true})
+	err = app.Serve(ctx, o)
 	switch {
 	case err == nil:
 		return nil
@@ -74,4 +74,17 @@ func serve(ctx context.Context, c config.Config) error {
 		return &exitError{code: exitUsage, err: err}
 	}
 	return no(err)
+}
+
+// optionsOf are the platform's on the transport of the configuration, which keeps what the configuration needs.
+func optionsOf(c config.Config) (app.Options, error) {
+	driver, err := transports.Select(c.Transport.Driver)
+	o := app.Options{Config: c, Driver: driver, Platform: true}
+	if err == nil {
+		err = o.Kept()
+	}
+	if err != nil {
+		return o, &exitError{code: exitUsage, err: err}
+	}
+	return o, nil
 }

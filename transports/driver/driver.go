@@ -40,8 +40,7 @@ type Driver struct {
 	Admin        func(ctx context.Context, o Options) (Admin, error) // nil: there is nothing to administer
 }
 
-// Capabilities are what a transport can promise. They are not compared with the configuration yet: config refuses a part of the
-// services on gochannel by its name.
+// Capabilities are what a transport promises. A configuration that needs more is refused before the transport is opened.
 type Capabilities struct {
 	BetweenProcesses bool // consumers may run in other processes than their publishers
 	Records          bool // topics keep recorded events for their retention; otherwise the outbox does
