@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/first-viscount/viscount/store"
+	"github.com/first-viscount/viscount/store/postgrestest"
 )
 
 // checked tells of every handler that a kit of this test program was made with whether WantIdempotent has seen it apply an
@@ -23,6 +24,7 @@ var checked = struct {
 // never received again. A part of the tests, as -run chooses it, is not judged. Handlers that ignore every event are named.
 func Main(m *testing.M, ignoring ...string) {
 	code := m.Run()
+	postgrestest.Stop()
 	if code == 0 && whole() {
 		for _, handler := range unchecked(ignoring) {
 			fmt.Fprintf(os.Stderr, "no test receives the events that %s applied again: end one with WantIdempotent\n", handler)

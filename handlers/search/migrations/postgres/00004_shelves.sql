@@ -30,10 +30,23 @@ $$;
 CREATE TRIGGER shelf_filled AFTER INSERT ON products REFERENCING NEW TABLE AS entered FOR EACH STATEMENT EXECUTE FUNCTION count_shelves();
 CREATE TRIGGER shelf_emptied AFTER DELETE ON products REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION count_shelves();
 CREATE TRIGGER shelf_changed AFTER UPDATE ON products REFERENCING OLD TABLE AS gone NEW TABLE AS entered FOR EACH STATEMENT EXECUTE FUNCTION count_shelves();
+-- A transaction writes many products, in no order of their shelves and words: two instances would lock those crosswise. So one
+-- waits for the other before its first.
+-- +goose StatementBegin
+CREATE FUNCTION queue_for_shelves() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended(TG_TABLE_SCHEMA || '.shelves', 0));
+	RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER shelf_queue BEFORE INSERT OR UPDATE OR DELETE ON products FOR EACH STATEMENT EXECUTE FUNCTION queue_for_shelves();
 -- The triggers hold writers up until the commit: none is missed, and none counted twice.
 INSERT INTO shelves SELECT category_id, is_active, COUNT(*) FROM products WHERE deleted = 0 GROUP BY category_id, is_active;
 
 -- +goose Down
+DROP TRIGGER shelf_queue ON products;
+DROP FUNCTION queue_for_shelves();
 DROP TRIGGER shelf_changed ON products;
 DROP TRIGGER shelf_emptied ON products;
 DROP TRIGGER shelf_filled ON products;
