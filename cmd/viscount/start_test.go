@@ -8,12 +8,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/first-viscount/viscount/internal/postgres"
+	"github.com/first-viscount/viscount/store/postgrestest"
+	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/kafka/kafkatest"
 )
 
-// giveUp is far beyond the ten seconds within which a server that cannot start ends on a machine that has time for it: the waits
-// end after six. It is a guard against one that does not end at all, not a measurement.
-const giveUp = time.Minute
+// A start ends within ten seconds when a server says nothing. The first wait that ends without an answer ends the start, and the
+// services' databases are opened at the same time, so that waits never add up. Nothing is measured: a machine may be slow.
+func TestAStartDoesNotWaitForLong(t *testing.T) {
+	const budget = 10 * time.Second
+	for _, wait := range []time.Duration{postgres.AnswerTimeout, driver.AnswerTimeout} {
+		require.Less(t, wait, budget)
+	}
+}
 
 // A server that cannot start says so, names the setting, and exits with 1.
 func TestAWrongStartNamesTheSetting(t *testing.T) {
@@ -44,18 +52,38 @@ func TestAWrongStartNamesTheSetting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := maps.Clone(c.on)
 			maps.Copy(env, c.change)
-			for key, value := range env {
-				t.Setenv("VISCOUNT_"+key, value)
-			}
-			began := time.Now()
-			_, problem, code := run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "error")
-			require.Less(t, time.Since(began), giveUp)
-			t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))
-			require.Equal(t, exitNo, code, problem)
-			for _, words := range c.says {
-				require.Contains(t, problem, words)
-			}
-			require.NotContains(t, problem, "right", "no secret is told")
+			requireNoStart(t, env, c.says)
 		})
+	}
+}
+
+// The passwords of PostgreSQL, where it holds the services' data and where it carries events. The server is a real one.
+func TestAWrongPasswordOfPostgreSQLNamesTheSetting(t *testing.T) {
+	at := postgrestest.NewCluster(t).Guard("anna", "right")
+	for setting, env := range map[string]map[string]string{
+		"store.postgres": {"PROFILE": "local", "STORE_DRIVER": "postgres", "STORE_POSTGRES_URL": at, "STORE_POSTGRES_PASSWORD": "wrong"},
+		"transport.sql":  {"PROFILE": "sql", "STORE_DRIVER": "sqlite", "TRANSPORT_SQL_URL": at, "TRANSPORT_SQL_PASSWORD": "wrong"},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			requireNoStart(t, env, []string{`refuses user "anna": check ` + setting + ".password and the user in " + setting + `.url: password authentication failed`})
+		})
+	}
+}
+
+// requireNoStart serves with this environment, and wants the reason.
+func requireNoStart(t *testing.T, env map[string]string, says []string) {
+	t.Helper()
+	for key, value := range env {
+		t.Setenv("VISCOUNT_"+key, value)
+	}
+	began := time.Now()
+	_, problem, code := run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--log-level", "error")
+	t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))
+	require.Equal(t, exitNo, code, problem)
+	for _, words := range says {
+		require.Contains(t, problem, words)
+	}
+	for _, secret := range []string{"right", "wrong"} {
+		require.NotContains(t, problem, secret, "no secret is told")
 	}
 }

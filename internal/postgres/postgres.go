@@ -27,12 +27,12 @@ type Target struct {
 	Pool     int    // connections at most
 }
 
-const (
-	connectTimeout = 5 * time.Second
-	answerTimeout  = 6 * time.Second
-)
+// AnswerTimeout is how long Open waits for a server that says nothing.
+const AnswerTimeout = 6 * time.Second
 
-// Open connects. It says within ten seconds what is wrong, and with which setting.
+const connectTimeout = 5 * time.Second // of each address
+
+// Open connects. It says within AnswerTimeout what is wrong, and with which setting.
 func Open(ctx context.Context, t Target) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(t.URL)
 	if err != nil {
@@ -50,7 +50,7 @@ func Open(ctx context.Context, t Target) (*sql.DB, error) {
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(t.Pool)
 	db.SetMaxIdleConns(t.Pool)
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, AnswerTimeout)
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(explain(t.Setting, config, err), db.Close())

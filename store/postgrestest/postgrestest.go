@@ -124,6 +124,38 @@ func (c *Cluster) Start() {
 	}
 }
 
+// Guard makes a user whom the server asks for this password (SCRAM-SHA-256), and returns the database's URL for that user, with
+// no password in it.
+func (c *Cluster) Guard(user, password string) string {
+	c.t.Helper()
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	rules := filepath.Join(c.dir, "data", "pg_hba.conf")
+	trusting, err := os.ReadFile(rules)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	// written in place, so that it stays the server's own file; the first rule that fits holds
+	err = os.WriteFile(rules, append([]byte("host all "+user+" all scram-sha-256\n"), trusting...), 0o600)
+	for _, statement := range []string{"CREATE ROLE " + user + " LOGIN PASSWORD '" + password + "'", "SELECT pg_reload_conf()"} {
+		err = errors.Join(err, execute(c.URL, statement))
+	}
+	u.User = url.UserPassword(user, password)
+	err = errors.Join(err, execute(u.String(), "SELECT 1"))
+	if err != nil {
+		c.t.Fatalf("guarding the server: %v", err)
+	}
+	u.User = url.User(user)
+	for limit := time.Now().Add(20 * time.Second); execute(u.String(), "SELECT 1") == nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(limit) {
+			c.t.Fatal("the server does not ask for the password")
+		}
+	}
+	return u.String()
+}
+
 func start() (string, error) {
 	if base := os.Getenv("TEST_POSTGRES"); base != "" {
 		return base, nil

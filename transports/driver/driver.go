@@ -29,6 +29,9 @@ const (
 // Travels tells whether metadata of this name goes along as a header.
 func Travels(name string) bool { return !strings.HasPrefix(name, "viscount_") }
 
+// AnswerTimeout is how long opening a transport waits for a server that says nothing.
+const AnswerTimeout = 6 * time.Second
+
 // ErrLeftBehind is Publish's answer when every consumer but some has taken the messages; those get them in a later round.
 var ErrLeftBehind = errors.New("transport: a consumer takes no messages for now")
 

@@ -31,7 +31,7 @@ func openAdmin(ctx context.Context, o driver.Options) (driver.Admin, error) {
 	}
 	a := &admin{&Transport{client: client}, o}
 	if len(o.Topics) > 0 { // does anybody answer?
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(ctx, driver.AnswerTimeout)
 		defer cancel()
 		if _, err := a.exists(ctx, o.Topics[0].Name); err != nil {
 			_ = client.Close() // nobody answers

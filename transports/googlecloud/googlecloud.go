@@ -40,11 +40,10 @@ var (
 )
 
 const (
-	answerTimeout = 6 * time.Second
-	ackDeadline   = 10 * time.Second   // until the client extends it,
-	extension     = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
-	retention     = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that the client library documents
-	creators      = 16
+	ackDeadline = 10 * time.Second   // until the client extends it,
+	extension   = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
+	retention   = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that the client library documents
+	creators    = 16
 )
 
 // Transport is the connection of one process to Pub/Sub.
@@ -103,7 +102,7 @@ func (t *Transport) prepare(ctx context.Context, o driver.Options) error {
 		return nil
 	}
 	t.probe = o.Topics[0].Name
-	first, cancel := context.WithTimeout(ctx, answerTimeout) // does anybody answer?
+	first, cancel := context.WithTimeout(ctx, driver.AnswerTimeout) // does anybody answer?
 	defer cancel()
 	if err := t.makeTopic(first, t.probe); err != nil {
 		return err

@@ -34,7 +34,7 @@ func openAdmin(ctx context.Context, o driver.Options) (driver.Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport.kafka: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, driver.AnswerTimeout, errNoAnswer)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
 		client.Close()

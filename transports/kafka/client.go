@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/first-viscount/viscount/config"
+	"github.com/first-viscount/viscount/transports/driver"
 )
 
 var errNoAnswer = errors.New("no answer in time")
@@ -100,7 +101,7 @@ func explain(c config.Kafka, err error) error {
 		return fmt.Errorf("the Kafka broker at %s closes the connection; it may expect other settings: check transport.kafka.tls.enabled (%t), transport.kafka.sasl (mechanism %q, user %q, its password) and the port: %w",
 			brokers, c.TLS.Enabled, c.SASL.Mechanism, c.SASL.Username, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no Kafka broker answers at %s within %v (transport.kafka.brokers; transport.kafka.tls.enabled is %t: does the port speak TLS?): %w", brokers, answerTimeout, c.TLS.Enabled, err)
+		return fmt.Errorf("no Kafka broker answers at %s within %v (transport.kafka.brokers; transport.kafka.tls.enabled is %t: does the port speak TLS?): %w", brokers, driver.AnswerTimeout, c.TLS.Enabled, err)
 	}
 	return fmt.Errorf("the Kafka broker at %s (transport.kafka): %w", brokers, err)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -60,11 +59,9 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	return t, nil
 }
 
-const answerTimeout = 6 * time.Second
-
 // reach makes sure that brokers answer and that the topics are there.
 func (t *Transport) reach(ctx context.Context, o driver.Options) error {
-	answering, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	answering, cancel := context.WithTimeoutCause(ctx, driver.AnswerTimeout, errNoAnswer)
 	defer cancel()
 	if err := t.client.Ping(answering); err != nil {
 		return explain(o.Config.Kafka, err)
