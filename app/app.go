@@ -279,7 +279,11 @@ func (a *App) prune(ctx context.Context, st *store.Store) {
 			}
 			continue
 		}
-		removed, err := st.Prune(ctx, store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention, Topics: a.topics() != nil})
+		keep := store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention}
+		if a.topics() != nil {
+			keep.Topics = a.options.Driver.Name
+		}
+		removed, err := st.Prune(ctx, keep)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			a.log.ErrorContext(ctx, "pruning failed; trying again later", "service", st.Name(), "error", err)

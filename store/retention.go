@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/first-viscount/viscount/events"
@@ -12,6 +13,7 @@ import (
 const (
 	pruneBatch     = 500
 	horizonSetting = "inbox_horizon"
+	keptSetting    = "topics_kept_since"
 	answersKept    = 24 * time.Hour // Idempotency-Key, see interfaces.md
 	auditKept      = 400 * 24 * time.Hour
 	noticesKept    = 30 * 24 * time.Hour
@@ -22,7 +24,7 @@ const (
 type Retention struct {
 	Inbox  time.Duration // how long duplicates are recognised
 	Outbox time.Duration // of published events; 0: what each contract declares
-	Topics bool          // the transport's topics keep recorded events: the outbox needs none for ever
+	Topics string        // the transport whose topics keep recorded events, so that the outbox needs none for ever; "" if they do not
 }
 
 // Horizon is the time before which the inbox no longer knows what it has applied: an event from before it is not applied
@@ -111,11 +113,40 @@ func (s *Store) oldInbox(ctx context.Context, cutoff int64) (pos int64, found bo
 	return pos, found, err
 }
 
+// keptSince is the time from which on the transport's topics keep what is published. What another took before stands in the
+// outbox alone.
+func (s *Store) keptSince(ctx context.Context, transport string) (since int64, err error) {
+	err = s.Do(ctx, func(ctx context.Context, tx *Tx) error {
+		text, err := Setting(ctx, tx, keptSetting)
+		if err != nil {
+			return err
+		}
+		name, at, _ := strings.Cut(text, " ")
+		switch {
+		case name != transport:
+			since = micros(tx.now)
+			return tx.Set(ctx, keptSetting, transport+" "+strconv.FormatInt(since, 10))
+		case transport == "":
+			return nil
+		}
+		since, err = strconv.ParseInt(at, 10, 64)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reading since when topics keep events: %w", err)
+	}
+	return since, nil
+}
+
 // pruneOutbox removes published events per contract. Those that are kept for ever stay, unless the topic keeps them.
 func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, err error) {
+	kept, err := s.keptSince(ctx, keep.Topics)
+	if err != nil {
+		return 0, err
+	}
 	for _, definition := range s.catalogue.All() {
 		contract := definition.Contract
-		n, err := s.pruneTopic(ctx, contract.DeadLetterTopic(), micros(s.now().Add(-noticesKept)))
+		n, err := s.pruneTopic(ctx, contract.DeadLetterTopic(), micros(s.now().Add(-noticesKept)), 0)
 		total += n
 		if err != nil {
 			return total, err
@@ -123,17 +154,17 @@ func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, e
 		if contract.Publisher != s.source {
 			continue
 		}
-		age := contract.Retention
+		age, since := contract.Retention, int64(0)
 		if age == events.Unlimited {
-			if !keep.Topics {
+			if keep.Topics == "" {
 				continue
 			}
-			age = tracesKept
+			age, since = tracesKept, kept
 		}
 		if keep.Outbox > 0 {
 			age = min(age, keep.Outbox)
 		}
-		n, err = s.pruneTopic(ctx, contract.Topic(), micros(s.now().Add(-age)))
+		n, err = s.pruneTopic(ctx, contract.Topic(), micros(s.now().Add(-age)), since)
 		total += n
 		if err != nil {
 			return total, err
@@ -142,9 +173,9 @@ func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, e
 	return total, nil
 }
 
-// pruneTopic walks a topic's rows from the oldest, in the order of the primary key, and stops at the first young one.
-func (s *Store) pruneTopic(ctx context.Context, topic string, cutoff int64) (int64, error) {
-	return s.repeat(ctx, `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE topic = $2 AND done_at IS NOT NULL AND occurred_at < $3 ORDER BY id LIMIT $1)`, pruneBatch, topic, cutoff)
+// pruneTopic removes a topic's rows that happened before the cutoff and that the transport took at since or later.
+func (s *Store) pruneTopic(ctx context.Context, topic string, cutoff, since int64) (int64, error) {
+	return s.repeat(ctx, `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE topic = $2 AND done_at >= $4 AND occurred_at < $3 ORDER BY id LIMIT $1)`, pruneBatch, topic, cutoff, since)
 }
 
 func (s *Store) pruneRest(ctx context.Context, _ Retention) (total int64, err error) {

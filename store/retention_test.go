@@ -16,24 +16,39 @@ const day = 24 * time.Hour
 func TestWhatIsKeptForEverLeavesTheOutboxOnlyWhereTopicsKeepIt(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	st := open(t, t.TempDir(), func(o *store.Options) { o.Clock = func() time.Time { return now }; o.Source = events.CatalogService })
-	require.NoError(t, st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error {
-		return tx.Emit(events.ProductDeleted{ProductID: "prod_1"})
-	}))
+	emit := func() {
+		require.NoError(t, st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error {
+			return tx.Emit(events.ProductDeleted{ProductID: "prod_1"})
+		}))
+	}
+	taken := func() {
+		require.NoError(t, st.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE outbox SET done_at = $1", now.UnixMicro())
+			return err
+		}))
+	}
 	prune := func(keep store.Retention) int {
 		keep.Inbox = day
 		_, err := st.Prune(t.Context(), keep)
 		require.NoError(t, err)
 		return len(recorded(t, st))
 	}
+	emit()
 	now = now.Add(401 * day)
-	require.Equal(t, 1, prune(store.Retention{Topics: true, Outbox: day}), "what the transport has not taken is kept, however old")
-	require.NoError(t, st.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE outbox SET done_at = 1")
-		return err
-	}))
-	require.Equal(t, 1, prune(store.Retention{Outbox: day}), "a rebuild needs it")
+	require.Equal(t, 1, prune(store.Retention{Topics: "kafka", Outbox: day}), "what the transport has not taken is kept, however old")
+	taken()
 	now = now.Add(-2 * day)
-	require.Equal(t, 1, prune(store.Retention{Topics: true}), "its trace is of use for a while")
+	require.Equal(t, 1, prune(store.Retention{Topics: "kafka"}), "its trace is of use for a while")
 	now = now.Add(2 * day)
-	require.Zero(t, prune(store.Retention{Topics: true}))
+	require.Zero(t, prune(store.Retention{Topics: "kafka"}))
+
+	emit()
+	now = now.Add(time.Hour)
+	require.Equal(t, 1, prune(store.Retention{Outbox: time.Minute}), "a rebuild needs it")
+	taken()
+	now = now.Add(401 * day)
+	for _, transport := range []string{"kafka", "kafka", "sql", "sql"} {
+		require.Equal(t, 1, prune(store.Retention{Topics: transport}), "another transport took it: it is in no topic")
+		now = now.Add(day)
+	}
 }
