@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	outboxRows = 30_000
+	outboxRows = 100_000
 	perCommit  = 50 // events of one transaction
 )
 
