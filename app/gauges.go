@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ var (
 	pendingDesc = prometheus.NewDesc("viscount_outbox_pending", "Committed events that the transport has not taken.", []string{"service"}, nil)
 	lagDesc     = prometheus.NewDesc("viscount_lag_events", "Committed events of a topic that the service has not taken.", []string{"service", "topic"}, nil)
 	delayDesc   = prometheus.NewDesc("viscount_lag_seconds", "Age of the oldest of them.", []string{"service", "topic"}, nil)
+	partDesc    = prometheus.NewDesc("viscount_partition_lag_events", "Those of a Kafka topic's partition, where this process reads it.", []string{"service", "topic", "partition"}, nil)
 	upDesc      = prometheus.NewDesc("viscount_transport_up", "Whether the transport takes events.", []string{"driver"}, nil)
 	refusedDesc = prometheus.NewDesc("viscount_outbox_refused", "Events of other languages that break their contracts and stay in outbox_external.", []string{"service"}, nil)
 	oldestDesc  = prometheus.NewDesc("viscount_outbox_oldest_seconds", "Age of the oldest of them.", []string{"service"}, nil)
@@ -32,7 +34,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{parkedDesc, circuitDesc, heldDesc, pendingDesc, oldestDesc, refusedDesc, lagDesc, delayDesc, upDesc} {
+	for _, d := range []*prometheus.Desc{parkedDesc, circuitDesc, heldDesc, pendingDesc, oldestDesc, refusedDesc, lagDesc, delayDesc, partDesc, upDesc} {
 		out <- d
 	}
 }
@@ -65,6 +67,12 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(refusedDesc, float64(st.OutboxRefused))
 	}
 	out <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, g.app.watch.name)
+	standing, _ := g.app.watch.standing() // degraded tells of the error
+	for _, l := range standing.Lag {
+		for number, events := range l.Partitions {
+			out <- prometheus.MustNewConstMetric(partDesc, prometheus.GaugeValue, float64(events), l.Consumer, l.Topic, strconv.Itoa(int(number)))
+		}
+	}
 	lag := g.app.lag()
 	for _, s := range g.app.services {
 		for _, topic := range s.Topics() {

@@ -114,5 +114,6 @@ type Standing struct {
 type Lag struct {
 	Consumer, Topic string
 	Events          int64
-	Oldest          time.Duration // age of the oldest of them
+	Oldest          time.Duration   // age of the oldest of them
+	Partitions      map[int32]int64 // the events again, by those of the topic's partitions that are read here; nil if it has none
 }

@@ -243,13 +243,15 @@ func (c *consumer) lag(ends kadm.ListedOffsets) []driver.Lag {
 	defer c.mu.Unlock()
 	lags := map[string]*driver.Lag{}
 	for _, topic := range c.Topics() {
-		lags[topic] = &driver.Lag{Consumer: c.Name, Topic: topic}
+		lags[topic] = &driver.Lag{Consumer: c.Name, Topic: topic, Partitions: map[int32]int64{}}
 	}
 	for at, p := range c.partitions {
 		if end, known := ends.Lookup(at.topic, at.number); known {
 			_, oldest := p.Unfinished()
-			lags[at.topic].Events += max(0, end.Offset-p.Done()-1)
-			lags[at.topic].Oldest = max(lags[at.topic].Oldest, oldest)
+			lag, behind := lags[at.topic], max(0, end.Offset-p.Done()-1)
+			lag.Events += behind
+			lag.Partitions[at.number] = behind
+			lag.Oldest = max(lag.Oldest, oldest)
 		}
 	}
 	out := make([]driver.Lag, 0, len(lags))
