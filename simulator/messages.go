@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -97,11 +98,16 @@ func (s *shop) introduce(ctx context.Context) (err error) {
 	return nil
 }
 
-// withdraw takes the webhooks back, so that nobody calls them any more.
+// withdrawing is how long a run that was interrupted waits for the platform.
+const withdrawing = 10 * time.Second
+
+// withdraw takes the webhooks back, so that nobody calls them any more. An interrupted run does so, too.
 func (r *run) withdraw(ctx context.Context) error {
 	if r.hooks == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawing)
+	defer cancel()
 	for _, c := range r.contacts {
 		if err := r.keep(ctx, c, ""); err != nil {
 			return fmt.Errorf("taking the webhook of %s back: %w", c.customer, err)

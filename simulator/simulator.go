@@ -136,7 +136,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	if err := r.shop.open(ctx); err != nil {
-		return nil, fmt.Errorf("opening the shop: %w", err)
+		return nil, errors.Join(fmt.Errorf("opening the shop: %w", err), r.withdraw(ctx))
 	}
 	report, err := r.simulate(ctx, before)
 	return report, errors.Join(err, r.withdraw(ctx))
