@@ -113,7 +113,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 func (a *App) chosen() (api.Platform, []router.Consumer, error) {
 	consumers := a.options.Consumers
 	if !a.options.Platform {
-		return api.Platform{}, consumers, nil
+		return api.Platform{}, consumers, distinct(consumers)
 	}
 	platform := services(a.options.Config)
 	if err := a.connect(platform, a.options.Config); err != nil {
@@ -124,7 +124,7 @@ func (a *App) chosen() (api.Platform, []router.Consumer, error) {
 			consumers = append(consumers, c)
 		}
 	}
-	return platform, consumers, nil
+	return platform, consumers, distinct(consumers)
 }
 
 // catalogueOf is the platform's contracts and those that the consumers bring.

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/store"
+	"github.com/first-viscount/viscount/transports/gochannel"
 )
 
 // parcelSent is an event of another repository.
@@ -59,6 +62,16 @@ func TestAnotherRepositorysServiceAndContract(t *testing.T) {
 	status, contract := call(t, a, http.MethodGet, "/contracts/parcel.sent", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "shipping.parcel.sent.v1", contract["topic"])
+}
+
+func TestTwoServicesOfOneNameAreRefused(t *testing.T) {
+	loaded, err := config.Load(config.Source{Flags: map[string]string{"store.sqlite.dir": t.TempDir(), "http.listen": "127.0.0.1:0"}})
+	require.NoError(t, err)
+	_, err = app.Start(t.Context(), app.Options{
+		Config: loaded.Config, Driver: gochannel.Driver, Platform: true, Logger: slog.New(slog.DiscardHandler),
+		Consumers: []router.Consumer{{Name: "orders"}},
+	})
+	require.EqualError(t, err, "two services of this process are named orders: give your router.Consumer another name")
 }
 
 // TestTheExampleStillBuildsOnThisModule: a dependency that is new here has to be known to the module in examples/shipping too,

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+
 	"github.com/first-viscount/viscount/api"
 	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
@@ -146,6 +148,18 @@ func services(c config.Config) api.Platform {
 		Search:        &search.Service{},
 		Analytics:     &analytics.Service{DefaultLocation: c.Domain.DefaultLocation},
 	}
+}
+
+// distinct refuses two services of one name, which would be one database, one group and one address.
+func distinct(consumers []router.Consumer) error {
+	named := map[string]bool{}
+	for _, c := range consumers {
+		if named[c.Name] {
+			return fmt.Errorf("two services of this process are named %s: give your router.Consumer another name", c.Name)
+		}
+		named[c.Name] = true
+	}
+	return nil
 }
 
 // ServiceNames are the platform's services.
