@@ -19,7 +19,7 @@ import (
 // troubled is the platform in one process and, in another, a consumer that fails while broken holds.
 type troubled struct {
 	front, back *platform
-	loyalty     *process
+	rewards     *process
 	broken      *atomic.Bool
 }
 
@@ -29,8 +29,8 @@ func startTroubled(t *testing.T) troubled {
 	broken.Store(true)
 	b := &bus{nodes: map[string]driver.Transport{}}
 	whole := newProcess(t, b.driver("platform"), "all")
-	loyalty := newProcess(t, b.driver("loyalty"), "loyalty")
-	loyalty.own = []router.Consumer{{Name: "loyalty", Source: "loyalty-service", Routes: []router.Route{
+	rewards := newProcess(t, b.driver("rewards"), "rewards")
+	rewards.own = []router.Consumer{{Name: "rewards", Source: "rewards-service", Routes: []router.Route{
 		router.On(func(_ context.Context, _ *store.Tx, e events.Event[events.OrderCreated]) error {
 			if broken.Load() {
 				return fmt.Errorf("no account for order %s", e.Data.OrderID)
@@ -39,11 +39,11 @@ func startTroubled(t *testing.T) troubled {
 		}),
 		router.On(func(context.Context, *store.Tx, events.Event[events.OrderCompleted]) error { return nil }),
 	}}}
-	whole.peers = map[string][]string{"loyalty": {"http://" + loyalty.listen}}
+	whole.peers = map[string][]string{"rewards": {"http://" + rewards.listen}}
 	for _, name := range everyService {
-		loyalty.peers[name] = []string{"http://" + whole.listen}
+		rewards.peers[name] = []string{"http://" + whole.listen}
 	}
-	at := troubled{back: loyalty.start(), front: whole.start(), loyalty: loyalty, broken: broken}
+	at := troubled{back: rewards.start(), front: whole.start(), rewards: rewards, broken: broken}
 	at.front.stock()
 	for _, id := range []string{"order_2", "order_3"} {
 		at.front.want(201, "POST", "/orders", orderBody(id, "prod_1", `"quantity":1`))
@@ -58,7 +58,7 @@ func startTroubled(t *testing.T) troubled {
 // count is a number of the consumer's status.
 func (at troubled) count(name string) int {
 	for _, service := range at.front.send("GET", "/status", "").body["services"].([]any) {
-		if one := service.(map[string]any); one["service"] == "loyalty" {
+		if one := service.(map[string]any); one["service"] == "rewards" {
 			return int(one[name].(float64))
 		}
 	}
@@ -76,7 +76,7 @@ func TestDeadLettersOfAllProcessesAreListedAtEach(t *testing.T) {
 	require.Equal(t, "handler_failed", first["code"])
 	require.Equal(t, float64(1), first["held_behind"])
 	require.Equal(t, true, first["holds_key"])
-	require.Contains(t, first["id"], "loyalty-")
+	require.Contains(t, first["id"], "rewards-")
 
 	var paged []any
 	for cursor := ""; ; {
@@ -88,7 +88,7 @@ func TestDeadLettersOfAllProcessesAreListedAtEach(t *testing.T) {
 		cursor = page.body["next_cursor"].(string)
 	}
 	require.Equal(t, items, paged)
-	require.Len(t, at.front.want(200, "GET", "/dead-letters?key=order_2&service=loyalty&type=order.created&code=handler_failed&since=2026-01-01T00:00:00Z", "").body["items"], 1)
+	require.Len(t, at.front.want(200, "GET", "/dead-letters?key=order_2&service=rewards&type=order.created&code=handler_failed&since=2026-01-01T00:00:00Z", "").body["items"], 1)
 	require.Empty(t, at.front.want(200, "GET", "/dead-letters?since=2100-01-01T00:00:00Z", "").body["items"])
 	require.Empty(t, at.front.want(200, "GET", "/dead-letters?service=orders", "").body["items"])
 	require.Contains(t, at.front.want(422, "GET", "/dead-letters?service=nobody", "").raw, "there are accounting, analytics")
@@ -101,21 +101,21 @@ func TestDeadLettersOfAllProcessesAreListedAtEach(t *testing.T) {
 	require.Equal(t, first["fingerprint"], group["fingerprint"])
 	require.Equal(t, float64(3), group["held_behind"])
 
-	waiting := at.front.want(200, "GET", "/waiting?service=loyalty&state=waiting&limit=2", "")
+	waiting := at.front.want(200, "GET", "/waiting?service=rewards&state=waiting&limit=2", "")
 	require.Len(t, waiting.body["items"], 2)
 	require.NotEmpty(t, waiting.body["next_cursor"])
 	one := waiting.body["items"].([]any)[0].(map[string]any)
 	require.Equal(t, "key_held", one["code"])
-	require.Contains(t, one["held_by"], "loyalty-")
+	require.Contains(t, one["held_by"], "rewards-")
 	require.Len(t, at.front.want(200, "GET", "/waiting?limit=2&cursor="+waiting.body["next_cursor"].(string), "").body["items"], 1)
 	at.front.want(422, "GET", "/waiting?state=dead", "")
 
-	at.loyalty.stop()
+	at.rewards.stop()
 	lost := at.front.want(200, "GET", "/dead-letters", "")
 	require.Empty(t, lost.body["items"])
-	require.Contains(t, lost.raw, "service loyalty was not reached")
+	require.Contains(t, lost.raw, "service rewards was not reached")
 	lost = at.front.want(200, "POST", "/dead-letters/requeue", `{"filter":{},"reason":"mended"}`)
-	require.Contains(t, lost.raw, "service loyalty was not reached")
+	require.Contains(t, lost.raw, "service rewards was not reached")
 }
 
 func TestADeadLetterIsShownWithItsPersonalDataMasked(t *testing.T) {
@@ -132,8 +132,8 @@ func TestADeadLetterIsShownWithItsPersonalDataMasked(t *testing.T) {
 	shown = at.front.want(200, "GET", "/dead-letters/"+id+"?unmask=true&reason="+url.QueryEscape("the shopper asks"), "")
 	require.Contains(t, shown.raw, "1 Main St")
 	require.Contains(t, shown.raw, `"actor":"anonymous","action":"unmask","reason":"the shopper asks"`)
-	at.front.want(404, "GET", "/dead-letters/loyalty-999", "")
-	at.front.want(422, "GET", "/dead-letters/loyalty", "")
+	at.front.want(404, "GET", "/dead-letters/rewards-999", "")
+	at.front.want(422, "GET", "/dead-letters/rewards", "")
 	at.front.want(404, "GET", "/dead-letters/nobody-1", "")
 }
 
@@ -143,8 +143,8 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 		return at.front.want(status, "POST", "/dead-letters/"+action, body)
 	}
 	for _, bad := range []string{
-		`{}`, `{"reason":"r"}`, `{"filter":{}}`, `{"ids":["loyalty-1"],"filter":{},"reason":"r"}`, `{"ids":["loyalty"],"reason":"r"}`, `{"filter":{},"reason":"r","limit":-1}`,
-		`{"filter":{"servce":"loyalty"},"reason":"a mistyped name would mean all"}`, `{"ids":["nobody-1"],"reason":"r"}`, `{"filter":{"service":"nobody"},"reason":"r"}`,
+		`{}`, `{"reason":"r"}`, `{"filter":{}}`, `{"ids":["rewards-1"],"filter":{},"reason":"r"}`, `{"ids":["rewards"],"reason":"r"}`, `{"filter":{},"reason":"r","limit":-1}`,
+		`{"filter":{"servce":"rewards"},"reason":"a mistyped name would mean all"}`, `{"ids":["nobody-1"],"reason":"r"}`, `{"filter":{"service":"nobody"},"reason":"r"}`,
 	} {
 		require.NotEmpty(t, post(422, "requeue", bad).body["detail"], bad)
 	}
@@ -157,7 +157,7 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 		}
 		return found
 	}
-	dry := post(200, "requeue", `{"filter":{"service":"loyalty"},"dry_run":true}`)
+	dry := post(200, "requeue", `{"filter":{"service":"rewards"},"dry_run":true}`)
 	require.Equal(t, map[string]any{"dead": float64(3)}, outcomes(dry))
 	require.Equal(t, true, dry.body["dry_run"])
 	require.Equal(t, float64(3), dry.body["failures"].([]any)[0].(map[string]any)["count"])
@@ -170,14 +170,14 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 	require.Equal(t, map[string]any{"applied": float64(3)}, outcomes(post(200, "requeue", `{"filter":{},"dry_run":true}`)))
 	one := post(200, "requeue", `{"filter":{"type":"order.created"},"reason":"mended","limit":1}`)
 	require.Equal(t, map[string]any{"applied": float64(1)}, outcomes(one))
-	require.Contains(t, one.body["next"], "loyalty-")
+	require.Contains(t, one.body["next"], "rewards-")
 	rest := post(200, "requeue", fmt.Sprintf(`{"filter":{"type":"order.created"},"reason":"mended","after":%q}`, one.body["next"]))
 	require.Equal(t, map[string]any{"applied": float64(2)}, outcomes(rest))
 	require.Nil(t, rest.body["next"])
 	at.front.eventually("what waited was handled", func() bool {
 		return at.count("applied") == 6 && at.count("dead") == 0
 	})
-	require.Equal(t, map[string]any{}, outcomes(post(200, "requeue", `{"ids":["loyalty-1"],"reason":"again"}`)), "repeatable without harm")
+	require.Equal(t, map[string]any{}, outcomes(post(200, "requeue", `{"ids":["rewards-1"],"reason":"again"}`)), "repeatable without harm")
 	require.Empty(t, at.front.want(200, "GET", "/waiting", "").body["items"])
 }
 
@@ -188,10 +188,10 @@ func TestDeadLettersAreDiscardedAndKeysReleased(t *testing.T) {
 	at.front.eventually("what waited goes on, to wait for its declared predecessor", func() bool {
 		return len(at.front.want(200, "GET", "/waiting?key=order_2&code=follows", "").body["items"].([]any)) == 1
 	})
-	preview := at.front.want(200, "POST", "/dead-letters/discard", `{"filter":{"service":"loyalty"},"dry_run":true}`)
+	preview := at.front.want(200, "POST", "/dead-letters/discard", `{"filter":{"service":"rewards"},"dry_run":true}`)
 	require.Equal(t, float64(3), preview.body["tried"])
 	require.Len(t, at.front.want(200, "GET", "/dead-letters", "").body["items"], 3)
-	discarded := at.front.want(200, "POST", "/dead-letters/discard", `{"filter":{"service":"loyalty"},"reason":"no such accounts"}`)
+	discarded := at.front.want(200, "POST", "/dead-letters/discard", `{"filter":{"service":"rewards"},"reason":"no such accounts"}`)
 	require.Contains(t, discarded.raw, `"discarded":3`)
 	at.front.eventually("what waited was handled", func() bool {
 		return at.count("discarded") == 3 && at.count("applied") == 3 && at.count("dead") == 0

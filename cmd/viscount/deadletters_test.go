@@ -34,7 +34,7 @@ func troubled(t *testing.T) (url string, mend func()) {
 	loaded.Config.Router.Retry = config.Retry{}
 	a, err := app.Start(t.Context(), app.Options{
 		Config: loaded.Config, Driver: gochannel.Driver, Platform: true, Logger: slog.New(slog.DiscardHandler),
-		Consumers: []router.Consumer{router.Assemble("loyalty", nil, router.On(func(_ context.Context, _ *store.Tx, e events.Event[events.ProductCreated]) error {
+		Consumers: []router.Consumer{router.Assemble("rewards", nil, router.On(func(_ context.Context, _ *store.Tx, e events.Event[events.ProductCreated]) error {
 			if mended.Load() {
 				return nil
 			}
@@ -68,27 +68,27 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 		return out, problem
 	}
 	out, _ := viscount(exitNo, "status")
-	require.Contains(t, out, "a person is needed:\n✗ loyalty has 3 dead letters\n  3 × product.created handler_failed: no shelf for prod_")
-	require.Contains(t, out, "next: viscount dead-letters groups --service loyalty")
+	require.Contains(t, out, "a person is needed:\n✗ rewards has 3 dead letters\n  3 × product.created handler_failed: no shelf for prod_")
+	require.Contains(t, out, "next: viscount dead-letters groups --service rewards")
 	out, _ = viscount(0, "dead-letters", "groups", "-o", "json")
 	var groups listed[api.DeadLetterGroup]
 	require.NoError(t, json.Unmarshal([]byte(out), &groups))
 	fingerprint := groups.Items[0].Fingerprint
-	out, _ = viscount(0, "dead-letters", "groups", "--service", "loyalty")
+	out, _ = viscount(0, "dead-letters", "groups", "--service", "rewards")
 	require.Contains(t, out, fingerprint)
 	out, _ = viscount(0, "dead-letters", "list", "--key", "prod_1", "--since", "1h")
 	require.Equal(t, 2, strings.Count(out, "\n"))
 	viscount(exitUsage, "dead-letters", "list", "--since", "yesterday")
 	out, _ = viscount(0, "dead-letters", "list", "--key", "nobody")
 	require.Empty(t, out)
-	out, _ = viscount(0, "dead-letters", "show", "loyalty-1")
+	out, _ = viscount(0, "dead-letters", "show", "rewards-1")
 	require.Contains(t, out, `"product_id": "prod_`)
-	viscount(exitNo, "dead-letters", "show", "loyalty-99")
-	viscount(exitUsage, "dead-letters", "show", "loyalty-1", "--unmask")
+	viscount(exitNo, "dead-letters", "show", "rewards-99")
+	viscount(exitUsage, "dead-letters", "show", "rewards-1", "--unmask")
 
 	_, problem := viscount(exitUsage, "dead-letters", "requeue", "--reason", "r")
 	require.Contains(t, problem, "or say --all")
-	viscount(exitUsage, "dead-letters", "requeue", "--all", "--service", "loyalty", "--reason", "r")
+	viscount(exitUsage, "dead-letters", "requeue", "--all", "--service", "rewards", "--reason", "r")
 	_, problem = viscount(exitUsage, "dead-letters", "requeue", "--all")
 	require.Contains(t, problem, "--reason is required")
 	_, problem = viscount(exitUsage, "dead-letters", "requeue", "--all", "--reason", "r")
@@ -107,12 +107,12 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 	viscount(0, "dead-letters", "release", "prod_2", "--reason", "go on")
 	out, _ = viscount(0, "dead-letters", "requeue", "--all", "--reason", "mended", "--yes")
 	require.Contains(t, out, "requeued 1 dead letter: 1 applied")
-	_, problem = viscount(exitNo, "dead-letters", "requeue", "loyalty-1", "loyalty-2", "--reason", "again", "--yes")
+	_, problem = viscount(exitNo, "dead-letters", "requeue", "rewards-1", "rewards-2", "--reason", "again", "--yes")
 	require.Contains(t, problem, "none of these is a dead letter")
 	_, problem = viscount(exitNo, "dead-letters", "release", "prod_2", "--reason", "again")
 	require.Contains(t, problem, "nothing to release")
 	ended := map[string]int{}
-	for _, letter := range []string{"loyalty-1", "loyalty-2", "loyalty-3"} {
+	for _, letter := range []string{"rewards-1", "rewards-2", "rewards-3"} {
 		_, problem = viscount(exitNo, "dead-letters", "show", letter)
 		told := regexp.MustCompile(letter + ` is no dead letter any more; last done with it: (.*) by \S+ at 20\S+Z: (.*)$`).FindStringSubmatch(problem)
 		require.Len(t, told, 3, problem)
