@@ -121,7 +121,7 @@ $(LINT):
 
 .PHONY: fmt
 fmt: ## format the code
-	gofmt -w $$(git ls-files '*.go')
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
 .PHONY: tidy
 tidy: ## tidy go.mod and go.sum

@@ -1,6 +1,6 @@
 package events
 
-// Platform is the catalogue of First Viscount: the document's fifteen contracts and our seven additions.
+// Platform is the catalogue of First Viscount: the document's fifteen contracts and our additions.
 func Platform() *Catalogue {
 	c, err := NewCatalogue(
 		Define[ProductCreated](), Define[ProductUpdated](), Define[ProductDeleted](), Define[ProductPriceChanged](), Define[ProductOutOfStock](),

@@ -169,5 +169,5 @@ func TestConnectionsFitThePostgreSQLDefault(t *testing.T) {
 		processes += *d.Spec.Replicas
 	}
 	const perProcess, usable = 4, 97
-	require.LessOrEqual(t, processes*perProcess, int32(usable))
+	require.LessOrEqual(t, processes*perProcess, int32(usable), "connections of %d processes: deploy/README.md, Another service, says what to do", processes)
 }
