@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/first-viscount/viscount/app"
 	"github.com/first-viscount/viscount/transports/kafka/kafkatest"
 )
 
@@ -37,7 +36,7 @@ func TestPythonClients(t *testing.T) {
 	}
 	brokers, _ := kafkatest.Brokers(t)
 	kafkatest.Reset(t, brokers)
-	a := startOn(t, brokers, "all", app.Options{})
+	a := startOn(t, brokers, "all")
 	defer func() { require.NoError(t, a.Stop(t.Context())) }()
 	list := strings.Join(brokers, ",")
 

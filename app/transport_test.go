@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/first-viscount/viscount/app"
 	"github.com/first-viscount/viscount/config"
@@ -22,7 +19,7 @@ import (
 )
 
 // startOn starts a process of some services on Kafka, with databases of its own.
-func startOn(t *testing.T, brokers []string, services string, o app.Options) *app.App {
+func startOn(t *testing.T, brokers []string, services string) *app.App {
 	t.Helper()
 	loaded, err := config.Load(config.Source{Profile: "kafka", Services: app.ServiceNames(), Env: []string{
 		"VISCOUNT_STORE_DRIVER=sqlite", "VISCOUNT_STORE_SQLITE_DIR=" + t.TempDir(), "VISCOUNT_HTTP_LISTEN=127.0.0.1:0", "VISCOUNT_SERVICES=" + services,
@@ -30,8 +27,7 @@ func startOn(t *testing.T, brokers []string, services string, o app.Options) *ap
 		"VISCOUNT_TRANSPORT_KAFKA_TOPICS_PROVISION=true", "VISCOUNT_TRANSPORT_KAFKA_TOPICS_REPLICATION=1", "VISCOUNT_TRANSPORT_KAFKA_TOPICS_PARTITIONS=2",
 	}})
 	require.NoError(t, err)
-	o.Config, o.Driver, o.Platform, o.Logger = loaded.Config, kafka.Driver, true, slog.New(slog.DiscardHandler)
-	a, err := app.Start(t.Context(), o)
+	a, err := app.Start(t.Context(), app.Options{Config: loaded.Config, Driver: kafka.Driver, Platform: true, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return a
 }
@@ -46,41 +42,10 @@ func post(t *testing.T, url, body string) (int, string) {
 	return response.StatusCode, string(answer)
 }
 
-// One trace leads from a request in one process through its outbox and the broker to a handler in another.
-func TestOneTraceThroughABrokerAndTwoProcesses(t *testing.T) {
-	brokers, _ := kafkatest.Brokers(t)
-	kafkatest.Reset(t, brokers)
-	spans := map[string]*tracetest.InMemoryExporter{"catalog": tracetest.NewInMemoryExporter(), "inventory": tracetest.NewInMemoryExporter()}
-	processes := map[string]*app.App{}
-	for service, exporter := range spans {
-		processes[service] = startOn(t, brokers, service, app.Options{Tracers: trace.NewTracerProvider(trace.WithSyncer(exporter))})
-		t.Cleanup(func() { require.NoError(t, processes[service].Stop(context.Background())) })
-	}
-	status, answer := post(t, processes["catalog"].URL()+"/api/v1/products", `{"product_id":"p1","name":"Tea","category_id":"c","price":"3.50"}`)
-	require.Equal(t, http.StatusCreated, status, answer)
-
-	var request, handled tracetest.SpanStub
-	require.Eventually(t, func() bool {
-		for _, s := range spans["catalog"].GetSpans() {
-			if strings.HasPrefix(s.Name, "POST") {
-				request = s
-			}
-		}
-		for _, s := range spans["inventory"].GetSpans() {
-			if s.Name == "process product.created" {
-				handled = s
-			}
-		}
-		return request.SpanContext.IsValid() && handled.SpanContext.IsValid()
-	}, 30*time.Second, 10*time.Millisecond, "a span of the request, and one of the handler")
-	require.Equal(t, request.SpanContext.TraceID(), handled.SpanContext.TraceID(), "one trace")
-	require.True(t, handled.Parent.IsRemote())
-}
-
 // A transport that is lost later is told, and the API goes on accepting.
 func TestALostTransportIsToldAndAcceptanceGoesOn(t *testing.T) {
 	fake, stop := kafkatest.Fake(t)
-	a := startOn(t, fake, "catalog", app.Options{})
+	a := startOn(t, fake, "catalog")
 	defer func() { require.NoError(t, a.Stop(t.Context())) }()
 	stop()
 	status, answer := post(t, a.URL()+"/api/v1/products", `{"product_id":"p1","name":"Tea","category_id":"c","price":"3.50"}`)
