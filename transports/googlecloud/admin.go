@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/pubsub"
@@ -99,14 +100,31 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 			return nil, fmt.Errorf("subscription %s: %w", name, err)
 		case flaw(have, topic) != "":
 			add(driver.Drift, "the subscription "+name+" "+flaw(have, topic), nil)
-		case have.AckDeadline != ackDeadline || have.RetentionDuration != retention:
-			add("set", fmt.Sprintf("the subscription %s: retention %s → %s, ack deadline %v → %v", name, days(have.RetentionDuration), days(retention), have.AckDeadline, ackDeadline), func(ctx context.Context) error {
-				_, err := a.client.Subscription(name).Update(ctx, pubsub.SubscriptionConfigToUpdate{AckDeadline: ackDeadline, RetentionDuration: retention})
-				return err
-			})
+		default:
+			if differ := differ(have); differ != "" {
+				add("set", "the subscription "+name+": "+differ, func(ctx context.Context) error {
+					_, err := a.client.Subscription(name).Update(ctx, pubsub.SubscriptionConfigToUpdate{AckDeadline: ackDeadline, RetentionDuration: retention, ExpirationPolicy: time.Duration(0)})
+					return err
+				})
+			}
 		}
 	}
 	return list, nil
+}
+
+// differ tells what of a subscription is not as it is made.
+func differ(have pubsub.SubscriptionConfig) string {
+	var list []string
+	if have.RetentionDuration != retention {
+		list = append(list, "retention "+days(have.RetentionDuration)+" → "+days(retention))
+	}
+	if have.AckDeadline != ackDeadline {
+		list = append(list, fmt.Sprintf("ack deadline %v → %v", have.AckDeadline, ackDeadline))
+	}
+	if idle, expires := have.ExpirationPolicy.(time.Duration); expires && idle != 0 { // it goes, with what it holds, when its consumer stands still
+		list = append(list, "deleted when idle for "+days(idle)+" → never")
+	}
+	return strings.Join(list, ", ")
 }
 
 func days(d time.Duration) string { return fmt.Sprintf("%g days", d.Hours()/24) }
@@ -120,6 +138,8 @@ func flaw(have pubsub.SubscriptionConfig, topic string) string {
 		return "hears another topic, or one that was deleted"
 	case !have.EnableMessageOrdering:
 		return "was made without message ordering, which cannot be switched on later"
+	case have.Filter != "":
+		return "has a filter, which cannot be taken away later: what it leaves out never comes"
 	}
 	return ""
 }

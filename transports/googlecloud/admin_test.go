@@ -55,7 +55,7 @@ func TestTopicsAsCode(t *testing.T) {
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close()) }()
-	_, err = client.Subscription("b.v1-test-other").Update(t.Context(), pubsub.SubscriptionConfigToUpdate{RetentionDuration: time.Hour * 24})
+	_, err = client.Subscription("b.v1-test-other").Update(t.Context(), pubsub.SubscriptionConfigToUpdate{RetentionDuration: time.Hour * 24, ExpirationPolicy: 31 * 24 * time.Hour})
 	require.NoError(t, err)
 	unordered := client.Subscription("b.v1-test-reader")
 	require.NoError(t, unordered.Delete(t.Context()))
@@ -68,9 +68,16 @@ func TestTopicsAsCode(t *testing.T) {
 		"drift a.v1: the subscription a.v1-test-reader hears another topic, or one that was deleted",
 		"drift b.v1: the subscription b.v1-test-reader was made without message ordering, which cannot be switched on later",
 	}
-	require.Equal(t, []string{drift[0], "set b.v1: the subscription b.v1-test-other: retention 1 days → 7 days, ack deadline 10s → 10s", drift[1]}, planned())
+	require.Equal(t, []string{drift[0], "set b.v1: the subscription b.v1-test-other: retention 1 days → 7 days, deleted when idle for 31 days → never", drift[1]}, planned())
 	apply()
 	require.Equal(t, drift, planned(), "what differs for good is a person's business")
+	filtered := client.Subscription("b.v1-test-other")
+	require.NoError(t, filtered.Delete(t.Context()))
+	_, err = client.CreateSubscription(t.Context(), filtered.ID(), pubsub.SubscriptionConfig{Topic: client.Topic("b.v1"), EnableMessageOrdering: true, Filter: `attributes:x`})
+	require.NoError(t, err)
+	require.Equal(t, []string{drift[0], "drift b.v1: the subscription b.v1-test-other has a filter, which cannot be taken away later: what it leaves out never comes", drift[1]}, planned())
+	require.NoError(t, filtered.Delete(t.Context()))
+	apply()
 	o.Config = c
 	_, err = googlecloud.Driver.Open(t.Context(), o)
 	require.ErrorContains(t, err, "the subscription a.v1-test-reader hears another topic", "and no process starts on it")
