@@ -318,7 +318,9 @@ func checkAPI(t *testing.T, examples map[string][]byte) {
 	require.NotContains(t, services, "inventory")
 	require.Zero(t, awaited)
 
-	require.Len(t, get("/events/recorded?type=order.created", http.StatusOK)["items"], 2)
+	require.Eventually(t, func() bool { // an event is recorded when the transport has taken it and that is noted
+		return len(get("/events/recorded?type=order.created", http.StatusOK)["items"].([]any)) == 2
+	}, 20*time.Second, 10*time.Millisecond)
 	stream := send(http.MethodGet, "/api/v1/events/stream?type=order.created&from=BEGINNING", "")
 	defer stream.Body.Close()
 	versions := map[string]bool{}
