@@ -26,6 +26,9 @@ echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUB
 status=0
 # one package after the other: they share the servers
 go test "${race[@]}" -count=1 -p 1 -timeout 30m -v ${TEST_RUN:+-run "$TEST_RUN"} $packages > "$log" 2>&1 || status=$?
+if [ -z "${TEST_PACKAGES:-}${TEST_RUN:-}" ]; then # of the commands' tests, those that use a server
+	go test "${race[@]}" -count=1 -timeout 10m -v -run 'TestTopicsOn|TestAWrong' ./cmd/viscount >> "$log" 2>&1 || status=$?
+fi
 grep -E '^(ok|FAIL|panic:|---|\s+--- FAIL)|orders/s|orders, |events/s|changes, ' "$log" | grep -vE '^--- (PASS|SKIP)' || true
 echo "skipped, because the driver does not declare the feature:"
 grep -E '^\s*--- SKIP' "$log" | sed 's/ (.*//; s/^ *--- SKIP: /  /' | sort | uniq -c || true
