@@ -115,7 +115,10 @@ func (t Token) Problems() (found []Problem) {
 	if !tokenName.MatchString(t.Name) {
 		add("name", t.Name, "is no name", "write 1 to 64 letters, digits, . _ @ or -")
 	}
-	if !slices.Contains(Roles(), t.Role) {
+	switch {
+	case t.Role == "":
+		add("role", "", "missing", "give one of "+strings.Join(Roles(), ", "))
+	case !slices.Contains(Roles(), t.Role):
 		add("role", t.Role, "is not a choice", "write one of "+strings.Join(Roles(), ", "))
 	}
 	if sum, err := hex.DecodeString(t.SHA256); err != nil || len(sum) != 32 {

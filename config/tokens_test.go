@@ -39,6 +39,7 @@ func TestMistakesInTheFileOfTokens(t *testing.T) {
 FILE:2: name: "a b" is no name; write 1 to 64 letters, digits, . _ @ or -
 FILE:2: role: "root" is not a choice; write one of viewer, publisher, operator, admin
 FILE:2: sha256: is no SHA-256 in hex; write the hash of the token, not the token; viscount token create makes both`,
+		"tokens:\n - {name: a, sha256: " + sum + "}":                                                                               ":2: role: missing; give one of viewer, publisher, operator, admin",
 		"tokens:\n - {name: a, role: publisher, sha256: " + sum + "}":                                                              ":2: sources: empty; list the source_service names that the publisher may publish for",
 		"tokens:\n - {name: a, role: viewer, sources: [Me], sha256: " + sum + "}":                                                  `:2: sources: "Me" is no source_service; write a name such as product-catalog-service` + "\nFILE:2: sources: a viewer publishes nothing",
 		"tokens:\n - {name: a, role: admin, sha256: " + sum + "}\n - {name: a, role: admin, sha256: " + strings.ToUpper(sum) + "}": `:3: name: "a" stands here a second time; give every token a name of its own` + "\nFILE:3: sha256: is another token's; make each token anew",
