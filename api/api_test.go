@@ -152,7 +152,7 @@ func TestBadInputIsRefusedClearlyAndChangesNothing(t *testing.T) {
 		"duplicate key":        {"POST", "/products", `{"name":"n","name":"m","category_id":"c","price":"1"}`, 400, "duplicate_key", "/name"},
 		"malformed JSON":       {"POST", "/products", `{"name":`, 400, "malformed_json", ""},
 		"a list for an object": {"POST", "/products", `[]`, 400, "not_object", ""},
-		"body over the limit":  {"POST", "/products", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, 413, "too_large", ""},
+		"body over the limit":  {"POST", "/products", `{"name":"` + strings.Repeat("x", 8<<20) + `"}`, 413, "too_large", ""},
 		"other product":        {"POST", "/products", `{"product_id":"prod_1","name":"Other","category_id":"c","price":"1"}`, 409, "already_exists", "/product_id"},
 		"change 0":             {"POST", "/inventory/adjust", `{"product_id":"prod_1","change":0,"adjustment_type":"restock"}`, 422, "invalid_value", "/change"},
 		"unknown adjustment":   {"POST", "/inventory/adjust", `{"product_id":"prod_1","change":1,"adjustment_type":"magic"}`, 422, "invalid_value", "/adjustment_type"},

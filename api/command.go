@@ -73,9 +73,20 @@ func sampleOf[T any]() any {
 	return sample
 }
 
+// readBody reads a request's body up to a limit. More of a longer one is read away: while its sender still writes, closing the
+// connection would reset it, and the sender would not see the answer.
+func readBody(c *gin.Context, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		_, _ = io.CopyN(io.Discard, c.Request.Body, 8*limit) // the answer is the same, whatever comes
+	}
+	return raw, err
+}
+
 // requestBody reads the body of a request and holds it to the rules of its tags, and to check, which may be nil. What may be left out altogether may come without any.
 func requestBody[B any](c *gin.Context, limit int64, check func(c *requestCheck, body B)) (body B, raw []byte, err error) {
-	if raw, err = io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit)); err != nil {
+	if raw, err = readBody(c, limit); err != nil {
 		return body, nil, err
 	}
 	if len(raw) == 0 && c.Request.Method != http.MethodPut {

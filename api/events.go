@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,7 +73,7 @@ func (s *Server) publish(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+	raw, err := readBody(c, s.MaxBody)
 	if err != nil {
 		s.refuse(c, err)
 		return

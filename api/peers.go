@@ -117,7 +117,7 @@ func (o outgoing) RoundTrip(r *http.Request) (*http.Response, error) { return o.
 
 // pass lets a peer answer the request: everything but the hop's own headers goes through unchanged, both ways.
 func (s *Server) pass(c *gin.Context, p *peer) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+	body, err := readBody(c, s.MaxBody)
 	if err != nil {
 		s.refuse(c, err)
 		return
