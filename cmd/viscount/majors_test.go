@@ -290,7 +290,9 @@ func checkAPI(t *testing.T, examples map[string][]byte) {
 	}
 
 	for _, raw := range examples {
-		response := send(http.MethodPost, "/api/v1/events", string(raw))
+		today := strings.Replace(string(raw), "2024-01-15T12:00:00Z", time.Now().UTC().Format(time.RFC3339), 1) // what is older than its retention is pruned
+		require.NotEqual(t, string(raw), today)
+		response := send(http.MethodPost, "/api/v1/events", today)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, http.StatusAccepted, response.StatusCode)
 	}
@@ -318,9 +320,7 @@ func checkAPI(t *testing.T, examples map[string][]byte) {
 	require.NotContains(t, services, "inventory")
 	require.Zero(t, awaited)
 
-	require.Eventually(t, func() bool { // an event is recorded when the transport has taken it and that is noted
-		return len(get("/events/recorded?type=order.created", http.StatusOK)["items"].([]any)) == 2
-	}, 20*time.Second, 10*time.Millisecond)
+	require.Len(t, get("/events/recorded?type=order.created", http.StatusOK)["items"], 2)
 	stream := send(http.MethodGet, "/api/v1/events/stream?type=order.created&from=BEGINNING", "")
 	defer stream.Body.Close()
 	versions := map[string]bool{}
