@@ -82,7 +82,7 @@ func TestTopicsAsCode(t *testing.T) {
 	apply()
 	o.Config = c
 	_, err = googlecloud.Driver.Open(t.Context(), o)
-	require.ErrorContains(t, err, "the subscription a.v1-test-reader hears another topic", "and no process starts on it")
+	require.ErrorContains(t, err, "delete it, and run viscount topics apply", "and no process starts on either")
 	require.NoError(t, unordered.Delete(t.Context()))
 	require.NoError(t, client.Subscription("a.v1-test-reader").Delete(t.Context()))
 	apply()
