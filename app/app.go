@@ -268,43 +268,6 @@ func (a *App) startFeeding(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) prune(ctx context.Context, st *store.Store) {
-	c := a.options.Config.Store
-	tick := time.NewTicker(c.PruneInterval)
-	defer tick.Stop()
-	for {
-		if !st.Leading() { // another instance prunes
-			if !pause(ctx, tick.C) {
-				return
-			}
-			continue
-		}
-		keep := store.Retention{Inbox: c.InboxRetention, Outbox: c.OutboxRetention}
-		if a.topics() != nil {
-			keep.Topics = a.options.Driver.Name
-		}
-		removed, err := st.Prune(ctx, keep)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			a.log.ErrorContext(ctx, "pruning failed; trying again later", "service", st.Name(), "error", err)
-		case removed > 0:
-			a.log.InfoContext(ctx, "pruned", "service", st.Name(), "rows", removed)
-		}
-		if !pause(ctx, tick.C) {
-			return
-		}
-	}
-}
-
-func pause(ctx context.Context, tick <-chan time.Time) (goOn bool) {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-tick:
-		return true
-	}
-}
-
 // serve begins to answer HTTP. Every timeout of the server is set; streams extend their own.
 func (a *App) serve(platform api.Platform) error {
 	c := a.options.Config
