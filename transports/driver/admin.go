@@ -1,6 +1,10 @@
 package driver
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // Admin keeps a transport's topics as contracts and configuration say: topics as code.
 type Admin interface {
@@ -45,4 +49,15 @@ type Finding struct {
 	Problem string                          `json:"problem"`
 	Remedy  string                          `json:"remedy"`
 	Mend    func(ctx context.Context) error `json:"-"` // nil: by hand
+}
+
+// RetentionText is a retention as people read it; 0 is without a limit.
+func RetentionText(d time.Duration) string {
+	switch d {
+	case 0:
+		return "unlimited"
+	case 24 * time.Hour:
+		return "1 day"
+	}
+	return fmt.Sprintf("%g days", d.Hours()/24)
 }

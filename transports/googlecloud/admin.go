@@ -95,7 +95,7 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 		have, err := a.client.Subscription(name).Config(ctx)
 		switch {
 		case status.Code(err) == codes.NotFound:
-			add("create", fmt.Sprintf("the subscription %s, ordered, retention %s", name, days(retention)), func(ctx context.Context) error { return a.makeSubscription(ctx, topic, hearer) })
+			add("create", fmt.Sprintf("the subscription %s, ordered, retention %s", name, driver.RetentionText(retention)), func(ctx context.Context) error { return a.makeSubscription(ctx, topic, hearer) })
 		case err != nil:
 			return nil, fmt.Errorf("subscription %s: %w", name, err)
 		case flaw(have, topic) != "":
@@ -116,18 +116,16 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 func differ(have pubsub.SubscriptionConfig) string {
 	var list []string
 	if have.RetentionDuration != retention {
-		list = append(list, "retention "+days(have.RetentionDuration)+" → "+days(retention))
+		list = append(list, "retention "+driver.RetentionText(have.RetentionDuration)+" → "+driver.RetentionText(retention))
 	}
 	if have.AckDeadline != ackDeadline {
 		list = append(list, fmt.Sprintf("ack deadline %v → %v", have.AckDeadline, ackDeadline))
 	}
 	if idle, expires := have.ExpirationPolicy.(time.Duration); expires && idle != 0 { // it goes, with what it holds, when its consumer stands still
-		list = append(list, "deleted when idle for "+days(idle)+" → never")
+		list = append(list, "deleted when idle for "+driver.RetentionText(idle)+" → never")
 	}
 	return strings.Join(list, ", ")
 }
-
-func days(d time.Duration) string { return fmt.Sprintf("%g days", d.Hours()/24) }
 
 const remedy = "delete it, and run viscount topics apply; what it still holds is lost to its consumer"
 
@@ -182,7 +180,7 @@ func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
 	for i, topic := range a.o.Topics {
 		group.Go(func() error {
 			exists, err := a.exists(ctx, topic.Name)
-			states[i] = driver.TopicState{Topic: topic.Name, Exists: exists, Retention: days(retention), Events: driver.Untold, Consumers: a.o.Hearers(topic.Name)}
+			states[i] = driver.TopicState{Topic: topic.Name, Exists: exists, Retention: driver.RetentionText(retention), Events: driver.Untold, Consumers: a.o.Hearers(topic.Name)}
 			return err
 		})
 	}

@@ -70,7 +70,7 @@ func TestTopicsAsCode(t *testing.T) {
 		"drift a.v1: the subscription a.v1-test-reader hears another topic, or one that was deleted",
 		"drift b.v1: the subscription b.v1-test-reader was made without message ordering, which cannot be switched on later",
 	}
-	require.Equal(t, []string{drift[0], "set b.v1: the subscription b.v1-test-other: retention 1 days → 7 days, deleted when idle for 31 days → never", drift[1]}, planned())
+	require.Equal(t, []string{drift[0], "set b.v1: the subscription b.v1-test-other: retention 1 day → 7 days, deleted when idle for 31 days → never", drift[1]}, planned())
 	apply()
 	require.Equal(t, drift, planned(), "what differs for good is a person's business")
 	filtered := client.Subscription("b.v1-test-other")

@@ -55,7 +55,7 @@ func (a *admin) Plan(ctx context.Context) ([]driver.Change, error) {
 	for i, topic := range a.o.Topics {
 		state := states[i]
 		if !state.Exists {
-			changes = append(changes, driver.Change{Topic: topic.Name, Action: "create", Detail: fmt.Sprintf("%d partitions, replication %d, retention %s", c.Partitions, c.Replication, retentionText(topic.Retention))})
+			changes = append(changes, driver.Change{Topic: topic.Name, Action: "create", Detail: fmt.Sprintf("%d partitions, replication %d, retention %s", c.Partitions, c.Replication, driver.RetentionText(topic.Retention))})
 			continue
 		}
 		for name, want := range topicConfigs(c, topic) {
@@ -73,13 +73,6 @@ func (a *admin) Plan(ctx context.Context) ([]driver.Change, error) {
 		}
 	}
 	return changes, nil
-}
-
-func retentionText(d time.Duration) string {
-	if d == 0 {
-		return "unlimited"
-	}
-	return fmt.Sprintf("%g days", d.Hours()/24)
 }
 
 // read is how the topics are, and their settings by topic and name.
@@ -201,7 +194,7 @@ func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
 			}
 		})
 		if ms, err := strconv.ParseInt(configs[states[i].Topic]["retention.ms"], 10, 64); err == nil {
-			states[i].Retention = retentionText(max(0, time.Duration(ms)*time.Millisecond))
+			states[i].Retention = driver.RetentionText(max(0, time.Duration(ms)*time.Millisecond))
 		}
 	}
 	return states, nil

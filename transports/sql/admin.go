@@ -60,10 +60,7 @@ func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
 	}
 	states := make([]driver.TopicState, len(a.o.Topics))
 	for i, topic := range a.o.Topics {
-		states[i] = driver.TopicState{Topic: topic.Name, Exists: have[tableOf(topic.Name)], Consumers: a.o.Hearers(topic.Name), Retention: "unlimited"}
-		if topic.Retention > 0 {
-			states[i].Retention = fmt.Sprintf("%g days", topic.Retention.Hours()/24)
-		}
+		states[i] = driver.TopicState{Topic: topic.Name, Exists: have[tableOf(topic.Name)], Consumers: a.o.Hearers(topic.Name), Retention: driver.RetentionText(topic.Retention)}
 		if states[i].Exists {
 			query := `SELECT coalesce(max("offset") - min("offset") + 1, 0) FROM transport.` + tableOf(topic.Name)
 			if err := a.db.QueryRowContext(ctx, query).Scan(&states[i].Events); err != nil {
