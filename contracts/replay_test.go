@@ -33,6 +33,9 @@ func (p memoV1) Validate() error         { return events.Check(p) }
 func (p memoV2) Validate() error         { return events.Check(p) }
 
 func titled(old memoV1) (memoV2, error) {
+	if old.Text == "panic" {
+		panic("no such memo")
+	}
 	title, _, ok := strings.Cut(old.Text, ":")
 	if !ok {
 		return memoV2{}, errors.New("a memo without a title")
@@ -57,10 +60,11 @@ func TestReplayedEventsAreUpgraded(t *testing.T) {
 	both := memos(t, events.Define[memoV1](), events.Define(events.From(titled)))
 	replay := contracts.ReplayEvents(both, nil, [][]byte{
 		written("1.0", `{"id":"m1","text":"Lunch: at noon"}`), written("1.0", `{"id":"m2","text":"hello"}`), written("1.0", `{"id":"m3"}`), written("2.0", `{"id":"m4","title":"Tea"}`),
+		written("1.0", `{"id":"m5","text":"panic"}`),
 	})
-	require.Equal(t, contracts.Replay{Events: 4, Broken: 2, ByType: []contracts.Broken{{
-		Type: "memo.written", Major: "1", Events: 3, Broken: 2, Consumers: map[string]int{"archive": 1, "mail": 2, "search": 2},
-		Problems: map[string]int{"upgrading to 2.0: a memo without a title": 1, "/data/text missing_field": 1},
+	require.Equal(t, contracts.Replay{Events: 5, Broken: 3, ByType: []contracts.Broken{{
+		Type: "memo.written", Major: "1", Events: 4, Broken: 3, Consumers: map[string]int{"archive": 1, "mail": 3, "search": 3},
+		Problems: map[string]int{"upgrading to 2.0: a memo without a title": 1, "upgrading to 2.0: the upcaster panics: no such memo": 1, "/data/text missing_field": 1},
 	}}}, replay)
 }
 

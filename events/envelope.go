@@ -86,11 +86,21 @@ func As[T Payload](d *Decoded, sequence int64, causationID string) (Event[T], er
 func (d *Decoded) Newest() (newest Payload, failing *Definition, err error) {
 	newest = d.Payload
 	for next := d.Definition.next; next != nil; next = next.next {
-		if newest, err = next.upcast(newest); err != nil {
+		if newest, err = next.upcastCarefully(newest); err != nil {
 			return nil, next, err
 		}
 	}
 	return newest, nil, nil
+}
+
+// upcastCarefully turns a panic into an error, as the router does for a handler.
+func (d *Definition) upcastCarefully(older Payload) (newer Payload, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the upcaster panics: %v", v)
+		}
+	}()
+	return d.upcast(older)
 }
 
 func upgrade[T Payload](d *Decoded) (data T, err error) {
