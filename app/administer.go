@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNoTopics says that a transport has no topics to administer.
-var ErrNoTopics = errors.New("the transport has no topics outside of the process")
+var ErrNoTopics = errors.New("the transport has no topics outside of the process; --profile kafka, sql or googlecloud has")
 
 // OpenAdmin opens the administration of every topic of the platform.
 func OpenAdmin(ctx context.Context, c config.Config, d driver.Driver) (driver.Admin, error) {

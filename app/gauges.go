@@ -26,7 +26,7 @@ var (
 	pendingDesc = prometheus.NewDesc("viscount_outbox_pending", "Committed events that the transport has not taken.", []string{"service"}, nil)
 	lagDesc     = prometheus.NewDesc("viscount_lag_events", "Committed events of a topic that the service has not taken.", []string{"service", "topic"}, nil)
 	delayDesc   = prometheus.NewDesc("viscount_lag_seconds", "Age of the oldest of them.", []string{"service", "topic"}, nil)
-	partDesc    = prometheus.NewDesc("viscount_partition_lag_events", "Those of a Kafka topic's partition, where this process reads it.", []string{"service", "topic", "partition"}, nil)
+	partDesc    = prometheus.NewDesc("viscount_partition_lag_events", "Events of a Kafka topic's partition, read by this process, that the service has not taken.", []string{"service", "topic", "partition"}, nil)
 	upDesc      = prometheus.NewDesc("viscount_transport_up", "Whether the transport takes events.", []string{"driver"}, nil)
 	refusedDesc = prometheus.NewDesc("viscount_outbox_refused", "Events of other languages that break their contracts and stay in outbox_external.", []string{"service"}, nil)
 	oldestDesc  = prometheus.NewDesc("viscount_outbox_oldest_seconds", "Age of the oldest of them.", []string{"service"}, nil)
