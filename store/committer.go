@@ -238,11 +238,8 @@ func (c *committer) lost(operation string, err error) error {
 }
 
 // lockKeys takes the members' key locks in one statement, sorted, so that groups do not deadlock over them, and reads for
-// which of the keys events are parked.
+// which of the keys events are parked: once for all, since one parked event would have every event of the others look.
 func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error) {
-	if c.store.dialect.sole {
-		return nil, nil
-	}
 	parked = map[string]bool{}
 	keys := make([]string, 0, len(group))
 	for _, m := range group {
@@ -253,15 +250,20 @@ func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error
 	if len(keys) == 0 {
 		return parked, nil
 	}
-	if err := c.conn.ahead(lockAll, c.store.keyLocks(keys)); err != nil {
+	d := &c.store.dialect
+	if d.sole { // its one writer is the lock
+		if c.store.parkedRows.Load() == 0 {
+			return parked, nil
+		}
+	} else if err := c.conn.ahead(lockAll, c.store.keyLocks(keys)); err != nil {
 		return nil, err
 	}
-	return parked, c.conn.each("SELECT DISTINCT key FROM parked WHERE refused = 0 AND key = ANY($1)", func(rows Scanner) error {
+	return parked, c.conn.each(d.parkedAmong, func(rows Scanner) error {
 		var key string
 		err := rows.Scan(&key)
 		parked[key] = true
 		return err
-	}, keys)
+	}, d.list(keys))
 }
 
 // finish writes what belongs to the end of a group: finished rows' marks, sequences and outbox rows, durable counts.

@@ -196,3 +196,33 @@ func TestARefusedLetterDoesNotLowerTheCount(t *testing.T) {
 	require.NoError(t, s.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error { return tx.Dismiss(ctx, 2) }))
 	require.Equal(t, int64(1), s.ParkedRows())
 }
+
+// One parked event has the others' keys cost no question: each group asks once for all of its keys.
+func TestOnlyTheKeysOfParkedEventsAreLookedAt(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	defer func() { require.NoError(t, s.Close()) }()
+	has := func(key string) (found bool) {
+		require.NoError(t, s.DoKey(t.Context(), key, func(_ context.Context, tx *store.Tx) error {
+			found = tx.HasParked(key)
+			return nil
+		}))
+		return found
+	}
+	require.False(t, has("o1"), "nothing is parked")
+	parking(t, s, waits("o1"))
+	require.True(t, has("o1"))
+	require.False(t, has("o2"))
+	require.True(t, has("o1"))
+	require.NoError(t, s.DoKey(t.Context(), "o2", func(ctx context.Context, tx *store.Tx) error {
+		p := waits("o2")
+		p.EventID, p.Topic, p.OccurredAt, p.Payload = uuid.New(), "t", noon, []byte("{}")
+		err := tx.Park(ctx, p)
+		require.True(t, tx.HasParked("o2"), "what the group itself has parked counts")
+		return err
+	}))
+	require.True(t, has("o2"))
+	require.NoError(t, s.Do(t.Context(), func(_ context.Context, tx *store.Tx) error {
+		require.True(t, tx.HasParked("o3"), "a key that is not the transaction's may have")
+		return nil
+	}))
+}

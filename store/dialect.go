@@ -19,17 +19,19 @@ const (
 
 // dialect is what the two databases say and do differently.
 type dialect struct {
-	kind       Kind
-	begin      string // begins a writing transaction
-	skipLocked string // ends a SELECT that passes over rows which another process works on
-	goose      goose.Dialect
-	hasTable   string // tells whether a table exists
-	tables     string // names the tables
-	snapshot   sql.IsolationLevel
-	tokens     *strings.Replacer // in migrations
-	sole       bool              // one process owns the database, so that its memory is the truth and its one writer is the lock
-	lost       func(error) bool  // the transaction was lost to others (deadlock, serialization): the same work may succeed when run again
-	unknown    func(error) bool  // a commit that failed so may have happened
+	kind        Kind
+	begin       string                  // begins a writing transaction
+	parkedAmong string                  // finds those of a list of keys for which events are parked
+	list        func(keys []string) any // a list as an argument
+	skipLocked  string                  // ends a SELECT that passes over rows which another process works on
+	goose       goose.Dialect
+	hasTable    string // tells whether a table exists
+	tables      string // names the tables
+	snapshot    sql.IsolationLevel
+	tokens      *strings.Replacer // in migrations
+	sole        bool              // one process owns the database, so that its memory is the truth and its one writer is the lock
+	lost        func(error) bool  // the transaction was lost to others (deadlock, serialization): the same work may succeed when run again
+	unknown     func(error) bool  // a commit that failed so may have happened
 }
 
 // database is an opened database.

@@ -132,10 +132,10 @@ func (t *Tx) Blocked(ctx context.Context, topic, key string, self int64) (string
 }
 
 // HasParked tells whether events of the key may be parked here; false is certain. On a shared database that needs the key's
-// lock.
+// lock, and on any that it is the key of the transaction.
 func (t *Tx) HasParked(key string) bool {
-	if t.store.dialect.sole {
-		return t.store.parkedRows.Load() > 0 // one process owns the file, so that its count is the truth
+	if t.store.dialect.sole && t.store.parkedRows.Load() == 0 { // one process owns the file, so that its count is the truth
+		return false
 	}
 	return key != t.key || t.parked[key]
 }

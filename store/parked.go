@@ -93,9 +93,7 @@ func RefusedBefore(ctx context.Context, r Reader, p Parked) (bool, error) {
 // too low.
 func (t *Tx) noteParked(key string) {
 	t.store.parkedRows.Add(1)
-	if t.parked != nil {
-		t.parked[key] = true
-	}
+	t.parked[key] = true
 }
 
 // Admit makes a dead letter that was turned away an event like others, which stands in the inbox: what it is now known to be

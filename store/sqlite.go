@@ -10,14 +10,20 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the pure Go driver "sqlite"
 )
 
 var sqliteDialect = dialect{
-	kind:     SQLite,
-	begin:    "BEGIN IMMEDIATE",
-	sole:     true,
+	kind:        SQLite,
+	begin:       "BEGIN IMMEDIATE",
+	sole:        true,
+	parkedAmong: "SELECT k.value FROM json_each($1) AS k WHERE EXISTS (SELECT 1 FROM parked WHERE key = k.value AND refused = 0)",
+	list: func(keys []string) any {
+		list, _ := json.Marshal(keys) // of text, which events' keys are
+		return string(list)
+	},
 	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{json}}", "TEXT"),
 	goose:    goose.DialectSQLite3,
 	hasTable: "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",

@@ -67,7 +67,7 @@ type Tx struct {
 	closed bool
 
 	key    string          // the ordering key that is locked
-	parked map[string]bool // keys of the group for which events are parked; nil where the store's count is the truth
+	parked map[string]bool // keys of the group for which events are parked
 	alone  bool            // waits for locks
 	putOff bool            // found one taken
 
