@@ -114,7 +114,7 @@ func (t *Transport) deliver(c *consumer, topic string, messages []*message.Messa
 	tickets := make([]*keyed.Ticket, 0, len(messages))
 	for _, msg := range messages {
 		ticket, err := c.Engine.Add(ctx, keyed.Item{
-			Key: msg.Metadata.Get(driver.KeyMetadata), Message: msg.Copy(), To: c.Inlet(topic),
+			Key: msg.Metadata.Get(driver.KeyMetadata), Message: msg.Copy(), To: c.Outlet(topic),
 			Done: func() { c.noteProgress(); done <- struct{}{} },
 		})
 		if err != nil {

@@ -93,7 +93,7 @@ func (c *consumer) take(ctx context.Context, topic string, in *pubsub.Message) {
 	c.mu.Lock()
 	c.taken[in] = topic
 	c.mu.Unlock()
-	_, err = c.Engine.Add(ctx, keyed.Item{Key: in.OrderingKey, Message: msg, To: c.Inlet(topic), Done: func() {
+	_, err = c.Engine.Add(ctx, keyed.Item{Key: in.OrderingKey, Message: msg, To: c.Outlet(topic), Done: func() {
 		if c.forget(in) {
 			in.Ack()
 		}

@@ -21,6 +21,7 @@ const (
 	sessionTimeout = 10 * time.Second       // how soon a dead one is given up
 	commitEvery    = 500 * time.Millisecond // what is handled twice after a crash
 	revokeTimeout  = 10 * time.Second       // how long a rebalance waits for work in flight
+	fetchBytes     = 8 << 20                // of one answer; as much again is held meanwhile
 )
 
 // consumer is one member of a consumer's group, for all of its topics: they have equal partition counts and are assigned by
@@ -59,7 +60,7 @@ func newConsumer(name string, topics []string, o driver.Options, common []kgo.Op
 		kgo.BlockRebalanceOnPoll(),
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitEvery),
 		kgo.HeartbeatInterval(heartbeat), kgo.SessionTimeout(sessionTimeout), kgo.RebalanceTimeout(2 * revokeTimeout),
-		kgo.FetchMaxWait(time.Second),
+		kgo.FetchMaxWait(time.Second), kgo.FetchMaxBytes(fetchBytes),
 		kgo.AdjustFetchOffsetsFn(c.starting), kgo.OnPartitionsAssigned(c.assigned), kgo.OnPartitionsRevoked(c.revoked), kgo.OnPartitionsLost(c.lost),
 	}, common...)
 	return c
@@ -94,25 +95,46 @@ func (c *consumer) join() {
 	go c.run(ctx)
 }
 
-// run takes records in as long as the engine has room for them. While it polls no partition comes or goes; between two polls
-// any may.
+// portion is what a partition gave, and was not taken in yet.
+type portion struct {
+	stream  *keyed.Stream
+	records []*kgo.Record
+}
+
+// run takes records in as long as the engine has room for them. It takes all that the client has fetched, because the client
+// asks a broker for more only then: so the next records are on their way while these are handled.
 func (c *consumer) run(ctx context.Context) {
 	defer close(c.stopped)
+	var held []portion
 	for {
 		room, err := c.Engine.Room(ctx)
 		if err != nil {
 			return
 		}
-		fetches := c.client.PollRecords(ctx, room)
-		if ctx.Err() == nil {
-			c.complain(ctx, fetches)
-			fetches.EachPartition(func(p kgo.FetchTopicPartition) { c.take(ctx, p) })
+		if len(held) == 0 {
+			fetches := c.client.PollFetches(ctx) // until AllowRebalance no partition comes or goes
+			if ctx.Err() == nil {
+				c.complain(ctx, fetches)
+				held = c.portions(fetches)
+			}
+			c.client.AllowRebalance()
+			if fetches.IsClientClosed() {
+				return
+			}
 		}
-		c.client.AllowRebalance()
-		if fetches.IsClientClosed() {
-			return
-		}
+		held = c.take(ctx, held, room)
 	}
+}
+
+func (c *consumer) portions(fetches kgo.Fetches) (held []portion) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		if p := c.partitions[place{f.Topic, f.Partition}]; p != nil && len(f.Records) > 0 {
+			held = append(held, portion{p, f.Records})
+		}
+	})
+	return held
 }
 
 // complain logs what a broker would not give; the client tries again by itself.
@@ -124,20 +146,34 @@ func (c *consumer) complain(ctx context.Context, fetches kgo.Fetches) {
 	})
 }
 
-// take hands the records of a partition to the engine, which has room for them.
-func (c *consumer) take(ctx context.Context, fetched kgo.FetchTopicPartition) {
+// turn is how many records of a partition are taken before those of the next one.
+const turn = 128
+
+// take hands records to the engine, which has room for so many, and returns those that are left. While it does, no partition
+// goes; what is held of one that went is the group's again.
+func (c *consumer) take(ctx context.Context, held []portion, room int) []portion {
 	c.mu.Lock()
-	p := c.partitions[place{fetched.Topic, fetched.Partition}]
-	c.mu.Unlock()
-	if p == nil {
-		return
-	}
-	for _, r := range fetched.Records {
-		msg := messageOf(r)
-		if err := p.Take(ctx, r.Offset, r.Timestamp, msg.Metadata.Get(driver.KeyMetadata), msg); err != nil {
-			return // closing: the records are the group's again
+	defer c.mu.Unlock()
+	for len(held) > 0 && room > 0 {
+		p := held[0]
+		n := min(room, turn, len(p.records))
+		room -= n
+		held = held[1:]
+		if c.takeFrom(ctx, p.stream, p.records[:n]) && n < len(p.records) {
+			held = append(held, portion{p.stream, p.records[n:]})
 		}
 	}
+	return held
+}
+
+func (c *consumer) takeFrom(ctx context.Context, p *keyed.Stream, records []*kgo.Record) bool {
+	for _, r := range records {
+		msg := messageOf(r)
+		if err := p.Take(ctx, r.Offset, r.Timestamp, msg.Metadata.Get(driver.KeyMetadata), msg); err != nil {
+			return false // withdrawn, or closing
+		}
+	}
+	return true
 }
 
 func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {

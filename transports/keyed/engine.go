@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -31,26 +32,30 @@ type Options struct {
 type Item struct {
 	Key     string // "" has no order: every such message is its own key
 	Message *message.Message
-	To      chan<- *message.Message // where the consumer of its topic reads
-	Done    func()                  // called once, after the acknowledgement; not for messages unfinished at Close
+	To      *Outlet // where its topic is read
+	Done    func()  // called once, after the acknowledgement; not for messages unfinished at Close
 }
 
 // Engine is the delivery of one consumer.
 type Engine struct {
 	options Options
-	ctx     context.Context // of every message delivered; ends at Close
-	cancel  context.CancelFunc
 	quit    chan struct{} // closed when the engine begins to drain
+	over    chan struct{} // closed when it gives up what is in flight
 
 	mu       sync.Mutex
 	changed  *sync.Cond
 	roomy    *sync.Cond // there is room for a batch
 	lanes    map[string]*lane
 	ready    []*lane // lanes that wait for one of the Keys
-	active   int     // lanes with a goroutine
-	inside   int     // messages taken in and not finished
+	runners  map[*runner]bool
+	inside   int // messages taken in and not finished
 	draining bool
 	running  sync.WaitGroup
+}
+
+// runner is a goroutine that delivers one message after another.
+type runner struct {
+	stop atomic.Pointer[context.CancelFunc] // ends the context of the message in hand
 }
 
 type lane struct {
@@ -75,8 +80,7 @@ func New(o Options) *Engine {
 	if o.Redeliver == nil {
 		o.Redeliver = defaultPause
 	}
-	e := &Engine{options: o, lanes: map[string]*lane{}, quit: make(chan struct{})}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e := &Engine{options: o, lanes: map[string]*lane{}, runners: map[*runner]bool{}, quit: make(chan struct{}), over: make(chan struct{})}
 	e.changed, e.roomy = sync.NewCond(&e.mu), sync.NewCond(&e.mu)
 	return e
 }
@@ -111,12 +115,13 @@ func (e *Engine) enqueue(t *Ticket) {
 	if l.key != "" {
 		e.lanes[l.key] = l
 	}
-	if e.active == e.options.Keys {
+	if len(e.runners) == e.options.Keys {
 		e.ready = append(e.ready, l)
 		return
 	}
-	e.active++
-	e.running.Go(func() { e.run(l) })
+	r := &runner{}
+	e.runners[r] = true
+	e.running.Go(func() { e.run(r, l) })
 }
 
 // Room waits until the window has room for a batch, a sixteenth of it, so that a source is not asked for message by message,
@@ -198,27 +203,24 @@ func (e *Engine) given(t *Ticket) bool {
 }
 
 // run delivers a lane until it is empty, then the next one that waits.
-func (e *Engine) run(l *lane) {
-	for {
-		t := e.next(&l)
-		if t == nil {
-			return
-		}
-		if e.deliver(t) {
+func (e *Engine) run(r *runner, l *lane) {
+	for t := e.next(r, &l, nil); t != nil; t = e.next(r, &l, t) {
+		if e.deliver(r, t) {
 			t.item.Done()
 		}
-		e.mu.Lock()
-		t.ended = true
-		e.left()
-		e.mu.Unlock()
 	}
 }
 
-// next takes the first message of the lane, or moves on to a lane that waits; nil when there is nothing to do. While the
-// engine drains nothing further is begun. Lanes that wait have their turn after each message, so that busy keys starve nobody.
-func (e *Engine) next(l **lane) *Ticket {
+// next notes that a message has ended, if one has, and takes the first one of the lane, or moves on to a lane that waits; nil
+// when there is nothing to do. While the engine drains nothing further is begun. Lanes that wait have their turn after each
+// message, so that busy keys starve nobody.
+func (e *Engine) next(r *runner, l **lane, ended *Ticket) *Ticket {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if ended != nil {
+		ended.ended = true
+		e.left()
+	}
 	if len(e.ready) > 0 && len((*l).items) > 0 {
 		e.ready = append(e.ready, *l)
 		*l, e.ready = e.ready[0], e.ready[1:]
@@ -242,17 +244,18 @@ func (e *Engine) next(l **lane) *Ticket {
 		}
 		*l, e.ready = e.ready[0], e.ready[1:]
 	}
-	e.active--
+	delete(e.runners, r)
 	return nil
 }
 
 // deliver hands the message out until it is acknowledged; false when it was withdrawn or the engine closed first. A refused
 // message is delivered again as a fresh copy, because an acknowledgement is given once.
-func (e *Engine) deliver(t *Ticket) bool {
+func (e *Engine) deliver(r *runner, t *Ticket) bool {
 	i := &t.item
 	msg := i.Message
 	for refusals := 1; ; refusals++ {
-		ctx, cancel := context.WithCancel(e.ctx)
+		ctx, cancel := context.WithCancel(context.Background()) // a parent shared by all would be a lock that all wait for
+		r.stop.Store(&cancel)
 		msg.SetContext(ctx)
 		acked := i.handOut(e, msg)
 		cancel()
@@ -272,9 +275,7 @@ func (e *Engine) deliver(t *Ticket) bool {
 }
 
 func (i *Item) handOut(e *Engine, msg *message.Message) bool {
-	select {
-	case i.To <- msg:
-	case <-e.quit: // nobody has it yet
+	if !i.To.hand(msg, e.quit) { // nobody has it yet
 		return false
 	}
 	select {
@@ -282,7 +283,7 @@ func (i *Item) handOut(e *Engine, msg *message.Message) bool {
 		return true
 	case <-msg.Nacked():
 		return false
-	case <-e.ctx.Done():
+	case <-e.over:
 		select {
 		case <-msg.Acked(): // both came: the outcome is durable
 			return true
@@ -324,8 +325,24 @@ func (e *Engine) Drain(ctx context.Context) error {
 // the source's again.
 func (e *Engine) Close() {
 	e.beginDrain()
-	e.cancel()
+	e.giveUp()
 	e.running.Wait()
+}
+
+func (e *Engine) giveUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.over:
+		return
+	default:
+	}
+	close(e.over)
+	for r := range e.runners {
+		if stop := r.stop.Load(); stop != nil {
+			(*stop)()
+		}
+	}
 }
 
 // InFlight is how many messages are taken in and not finished.

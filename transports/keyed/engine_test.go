@@ -141,15 +141,16 @@ func (o *observer) finish(i int) {
 func play(s schedule) []string {
 	o := newObserver(s)
 	e := keyed.New(keyed.Options{Keys: s.keys, Window: s.window, Redeliver: func(n int) time.Duration { return time.Duration(n) * time.Millisecond }})
-	outs := make([]chan *message.Message, topics)
+	to := make([]*keyed.Outlet, topics)
 	ctx, cancel := context.WithCancel(context.Background())
 	var readers, all sync.WaitGroup
-	for topic := range outs {
-		outs[topic] = make(chan *message.Message)
+	for topic := range to {
+		to[topic] = keyed.NewOutlet()
+		out, _ := to[topic].Read()
 		readers.Go(func() {
 			for {
 				select {
-				case msg := <-outs[topic]:
+				case msg := <-out:
 					var i int
 					if _, err := fmt.Sscan(msg.UUID, &i); err != nil {
 						panic(err)
@@ -170,7 +171,7 @@ func play(s schedule) []string {
 	}
 	taken := make([]bool, len(s.messages))
 	for i, p := range s.messages {
-		ticket, err := e.Add(ctx, keyed.Item{Key: p.key, Message: message.NewMessage(fmt.Sprint(i), nil), To: outs[p.topic], Done: func() { o.finish(i) }})
+		ticket, err := e.Add(ctx, keyed.Item{Key: p.key, Message: message.NewMessage(fmt.Sprint(i), nil), To: to[p.topic], Done: func() { o.finish(i) }})
 		if err != nil {
 			continue
 		}
@@ -254,18 +255,19 @@ func TestAddWaitsForRoomUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 1, Window: 1})
 		defer e.Close()
-		out := make(chan *message.Message)
-		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("1", nil), To: out, Done: func() {}})
+		to := keyed.NewOutlet()
+		out, _ := to.Read()
+		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("1", nil), To: to, Done: func() {}})
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = e.Add(ctx, keyed.Item{Message: message.NewMessage("2", nil), To: out, Done: func() {}})
+		_, err = e.Add(ctx, keyed.Item{Message: message.NewMessage("2", nil), To: to, Done: func() {}})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		(<-out).Ack()
-		_, err = e.Add(t.Context(), keyed.Item{Message: message.NewMessage("3", nil), To: out, Done: func() {}})
+		_, err = e.Add(t.Context(), keyed.Item{Message: message.NewMessage("3", nil), To: to, Done: func() {}})
 		require.NoError(t, err)
 		require.NoError(t, drainOne(e, out))
-		_, err = e.Add(t.Context(), keyed.Item{Message: message.NewMessage("4", nil), To: out, Done: func() {}})
+		_, err = e.Add(t.Context(), keyed.Item{Message: message.NewMessage("4", nil), To: to, Done: func() {}})
 		require.ErrorIs(t, err, keyed.ErrClosed)
 	})
 }
@@ -320,9 +322,10 @@ func TestRoomIsABatch(t *testing.T) {
 	const window, batch = 64, 4
 	e := keyed.New(keyed.Options{Keys: window, Window: window})
 	defer e.Close()
-	out := make(chan *message.Message)
+	to := keyed.NewOutlet()
+	out, _ := to.Read()
 	for i := range window {
-		_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: out, Done: func() {}})
+		_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() {}})
 		require.NoError(t, err)
 	}
 	wait := func() chan error {
@@ -347,7 +350,7 @@ func TestRoomIsABatch(t *testing.T) {
 	}
 	require.NoError(t, <-answer)
 	for range batch {
-		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("", nil), To: out, Done: func() {}})
+		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("", nil), To: to, Done: func() {}})
 		require.NoError(t, err)
 	}
 	answer = wait()
@@ -376,7 +379,8 @@ func BenchmarkDelivery(b *testing.B) {
 	b.Run("engine", func(b *testing.B) {
 		e := keyed.New(keyed.Options{Keys: 512})
 		defer e.Close()
-		out := make(chan *message.Message)
+		to := keyed.NewOutlet()
+		out, _ := to.Read()
 		stop := make(chan struct{})
 		go func() {
 			for {
@@ -390,7 +394,7 @@ func BenchmarkDelivery(b *testing.B) {
 		}()
 		var done atomic.Int64
 		for i := range b.N {
-			_, err := e.Add(b.Context(), keyed.Item{Key: fmt.Sprint(i % 1000), Message: message.NewMessage("", nil), To: out, Done: func() { done.Add(1) }})
+			_, err := e.Add(b.Context(), keyed.Item{Key: fmt.Sprint(i % 1000), Message: message.NewMessage("", nil), To: to, Done: func() { done.Add(1) }})
 			require.NoError(b, err)
 		}
 		for e.InFlight() > 0 {
@@ -417,9 +421,10 @@ func TestABusyKeyStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 1, Window: 100})
 		defer e.Close()
-		out := make(chan *message.Message)
+		to := keyed.NewOutlet()
+		out, _ := to.Read()
 		add := func(key string) {
-			_, err := e.Add(t.Context(), keyed.Item{Key: key, Message: message.NewMessage(key, nil), To: out, Done: func() {}})
+			_, err := e.Add(t.Context(), keyed.Item{Key: key, Message: message.NewMessage(key, nil), To: to, Done: func() {}})
 			require.NoError(t, err)
 		}
 		for range 50 {

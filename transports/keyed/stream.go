@@ -2,6 +2,7 @@ package keyed
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,10 +16,11 @@ type Stream struct {
 	topic    string
 	mark     *Watermark
 
-	mu      sync.Mutex
-	taken   map[int64]taken // by position: unfinished
-	done    int64           // everything up to here is finished
-	dropped bool
+	mu        sync.Mutex
+	taken     map[int64]taken // by position: unfinished
+	done      int64           // everything up to here is finished
+	withdrawn bool
+	dropped   bool
 }
 
 type taken struct {
@@ -48,13 +50,19 @@ func (s *Stream) Begin(after int64) {
 	s.done = max(s.done, after)
 }
 
-// Take hands a message to the consumer's engine. Positions rise.
+// Take hands a message to the consumer's engine. Positions rise. After Withdraw it answers ErrWithdrawn.
 func (s *Stream) Take(ctx context.Context, at int64, published time.Time, key string, msg *message.Message) error {
+	s.mu.Lock()
+	withdrawn := s.withdrawn
+	s.mu.Unlock()
+	if withdrawn {
+		return ErrWithdrawn
+	}
 	s.mark.Begin(at)
 	s.mu.Lock()
 	s.taken[at] = taken{published: published} // it may finish before Add returns
 	s.mu.Unlock()
-	ticket, err := s.consumer.Engine.Add(ctx, Item{Key: key, Message: msg, To: s.consumer.Inlet(s.topic), Done: func() { s.finish(at) }})
+	ticket, err := s.consumer.Engine.Add(ctx, Item{Key: key, Message: msg, To: s.consumer.Outlet(s.topic), Done: func() { s.finish(at) }})
 	if err != nil {
 		return err
 	}
@@ -73,9 +81,13 @@ func (s *Stream) finish(at int64) {
 	s.mark.Finish(at)
 }
 
-// Withdraw gives up what is unfinished, and returns it; see Engine.Await.
+// ErrWithdrawn is the answer to messages of a stream that was given up.
+var ErrWithdrawn = errors.New("keyed: the stream is withdrawn")
+
+// Withdraw gives up what is unfinished, and returns it; see Engine.Await. No other goroutine is in Take meanwhile.
 func (s *Stream) Withdraw() []*Ticket {
 	s.mu.Lock()
+	s.withdrawn = true
 	tickets := make([]*Ticket, 0, len(s.taken))
 	for _, t := range s.taken {
 		if t.ticket != nil {

@@ -1,0 +1,58 @@
+package keyed_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/transports/keyed"
+)
+
+// A message waits for a reader, and passes from one that leaves without it to the next; nobody gets it twice.
+func TestAnOutletGoesFromReaderToReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := keyed.New(keyed.Options{Keys: 2})
+		defer e.Close()
+		to := keyed.NewOutlet()
+		done := 0
+		for _, name := range []string{"1", "2"} {
+			_, err := e.Add(t.Context(), keyed.Item{Key: name, Message: message.NewMessage(name, nil), To: to, Done: func() { done++ }})
+			require.NoError(t, err)
+		}
+		synctest.Wait() // both wait for a reader
+		first, leave := to.Read()
+		one := <-first
+		one.Ack()
+		synctest.Wait() // the other one waits for the first reader
+		leave()
+		_, open := <-first
+		require.False(t, open)
+		second, leave := to.Read()
+		other := <-second
+		require.NotEqual(t, one.UUID, other.UUID)
+		other.Ack()
+		leave()
+		synctest.Wait()
+		require.Equal(t, 2, done)
+	})
+}
+
+// Subscriptions to a topic that are open at once end each on its own; the latest has the messages.
+func TestTheLatestReaderHasTheMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := keyed.New(keyed.Options{Keys: 2})
+		defer e.Close()
+		to := keyed.NewOutlet()
+		earlier, leaveEarlier := to.Read()
+		latest, leave := to.Read()
+		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("1", nil), To: to, Done: func() {}})
+		require.NoError(t, err)
+		leaveEarlier()
+		_, open := <-earlier
+		require.False(t, open)
+		(<-latest).Ack()
+		leave()
+	})
+}
