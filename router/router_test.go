@@ -172,7 +172,7 @@ func TestRetryAfterSetsTheTime(t *testing.T) {
 }
 
 func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
-	b := newBench(t, router.Settings{AttemptTimeout: 20 * time.Millisecond})
+	b := newBench(t, router.Settings{AttemptTimeout: 500 * time.Millisecond})
 	wake, woken := make(chan struct{}), make(chan error, 1)
 	var first atomic.Bool
 	b.created = func(_ context.Context, tx *store.Tx) error {
