@@ -43,15 +43,15 @@ func (s *Store) Erase(ctx context.Context, subject string, own func(ctx context.
 		if !d.Personal() {
 			continue
 		}
-		n, err := s.redact(ctx, place{"outbox", "payload", "topic = $1 AND occurred_at <= $2", []any{d.Contract.Topic(), micros(e.At)}}, subject)
+		n, err := s.redact(ctx, place{"outbox", "payload", "topic = $1 AND occurred_at <= $2", []any{d.Contract.Topic(), micros(e.At)}, false}, subject)
 		e.Recorded += n
 		if err != nil {
 			return e, fmt.Errorf("redacting recorded events of %s: %w", s.name, err)
 		}
 	}
 	for _, p := range []place{
-		{"parked", "payload", "parked_at <= $1", []any{micros(e.At)}},
-		{"outbox_external", "event", "refused_at <= $1", []any{micros(e.At)}},
+		{"parked", "payload", "parked_at <= $1", []any{micros(e.At)}, true},
+		{"outbox_external", "event", "refused_at <= $1", []any{micros(e.At)}, true},
 	} {
 		n, err := s.redact(ctx, p, subject)
 		e.Parked += n
@@ -66,6 +66,7 @@ func (s *Store) Erase(ctx context.Context, subject string, own func(ctx context.
 type place struct {
 	table, column, where string
 	args                 []any
+	detail               bool // a text beside it may quote the event
 }
 
 // stored is a row that holds an event.
@@ -111,13 +112,17 @@ func (s *Store) rewrite(ctx context.Context, p place, rows []stored) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	set := p.column + " = $1"
+	if p.detail {
+		set += ", detail = CASE WHEN detail <> '' THEN 'erased with a person''s data' ELSE detail END"
+	}
 	return s.Do(ctx, func(ctx context.Context, tx *Tx) error {
 		for _, row := range rows {
 			var event any = row.payload
 			if p.column == "event" { // a JSON column
 				event = string(row.payload)
 			}
-			if _, err := tx.Exec(ctx, "UPDATE "+p.table+" SET "+p.column+" = $1 WHERE id = $2", event, row.id); err != nil {
+			if _, err := tx.Exec(ctx, "UPDATE "+p.table+" SET "+set+" WHERE id = $2", event, row.id); err != nil {
 				return err
 			}
 		}

@@ -86,7 +86,7 @@ func TestErasedDataStandsNowhere(t *testing.T) {
 		},
 		park(parked),
 		func(ctx context.Context, tx *store.Tx) error {
-			return tx.Park(ctx, store.Parked{Topic: "t", State: store.Dead, Refused: true, Code: "malformed", Payload: []byte(`{"customer_id":"cust_1","street":"4 Broken Alley"`)})
+			return tx.Park(ctx, store.Parked{Topic: "t", State: store.Dead, Refused: true, Code: "malformed", Detail: `/currency: is "8 Quoted Way"`, Payload: []byte(`{"customer_id":"cust_1","street":"4 Broken Alley"`)})
 		},
 		func(ctx context.Context, tx *store.Tx) error {
 			return tx.Park(ctx, store.Parked{Topic: "t", State: store.Dead, Refused: true, Code: "malformed", Payload: []byte(`{"customer_id":"cust_12","street":"7 Neighbour Street"`)})
@@ -105,7 +105,7 @@ func TestErasedDataStandsNowhere(t *testing.T) {
 	} {
 		require.NoError(t, st.Do(t.Context(), do))
 	}
-	secrets := []string{"1 Main Street", "2 Parked Road", "3 Foreign Lane", "4 Broken Alley", "5 Forgotten Path", "6 Refused Row"}
+	secrets := []string{"1 Main Street", "2 Parked Road", "3 Foreign Lane", "4 Broken Alley", "5 Forgotten Path", "6 Refused Row", "8 Quoted Way"}
 	if database == "sqlite" {
 		for _, secret := range secrets {
 			require.NotEmpty(t, files(t, dir, secret), "the search finds %s while it is there", secret)
