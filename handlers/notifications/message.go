@@ -126,7 +126,7 @@ func (s *Service) tellThrough(ctx context.Context, tx *store.Tx, t target, chann
 		return err
 	}
 	if m.DueAt.After(tx.Now()) {
-		return s.plan(ctx, tx, m)
+		return plan(ctx, tx, m, m.DueAt, false)
 	}
 	return s.Dispatch(ctx, tx, Planned{MessageID: m.MessageID})
 }
@@ -137,10 +137,7 @@ func (s *Service) messageFor(ctx context.Context, tx *store.Tx, t target, channe
 		MessageID: keyOf(n.event.EventID.String(), t.recipient, channel), Recipient: t.recipient, Channel: channel, Subject: n.subject, Status: Scheduled,
 		DueAt: tx.Now(), CreatedAt: tx.Now(), count: 1,
 	}
-	if channel == Email {
-		m.DueAt = t.quiet.Next(m.DueAt)
-	}
-	if n.subject != Products || s.Digest == 0 {
+	if !s.gathers(n.subject) {
 		return m, false, nil
 	}
 	last, found, err := lastAbout(ctx, tx, t.recipient, channel, n.subject)
@@ -159,6 +156,9 @@ func (s *Service) messageFor(ctx context.Context, tx *store.Tx, t target, channe
 	}
 	return m, false, err
 }
+
+// gathers tells whether what comes about a subject while a message waits joins it.
+func (s *Service) gathers(about Subject) bool { return about == Products && s.Digest > 0 }
 
 // keyOf makes the key of what is told to a recipient through a channel: the same event makes the same key.
 func keyOf(event, recipient string, channel Channel) string {

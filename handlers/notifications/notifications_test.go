@@ -225,25 +225,6 @@ func TestWatchersAndStaffHearThatAProductIsOut(t *testing.T) {
 	require.Len(t, f.post.mails, 3)
 }
 
-func TestMailWaitsForTheEndOfQuietHours(t *testing.T) {
-	f := newKit(t) // 12:00 UTC is 13:00 in Berlin
-	c := ada
-	c.Quiet = notifications.QuietHours{From: "12:30", To: "07:00", Zone: "Europe/Berlin"}
-	f.put(c)
-	f.Receive(created("order_1"))
-	require.Len(t, f.post.hooks, 1, "a webhook does not sleep")
-	require.Empty(t, f.post.mails)
-	require.Len(t, f.list(notifications.Filter{Status: notifications.Scheduled}), 1)
-	c.Email = "ada@new.example.org"
-	f.put(c)
-	f.Advance(17*time.Hour + 59*time.Minute)
-	require.Empty(t, f.post.mails)
-	f.Advance(time.Minute)
-	require.Len(t, f.post.mails, 1)
-	require.Equal(t, "ada@new.example.org", f.post.mails[0].To, "where she is reached now")
-	f.WantIdempotent()
-}
-
 func TestAReceiverThatIsDownIsTriedForADayAndCanBeSentAgain(t *testing.T) {
 	f := newKit(t)
 	c := ada
@@ -325,38 +306,4 @@ func TestErasedCustomersLeaveNoNameAndNoAddress(t *testing.T) {
 	f.Receive(cancelled("order_1", 0))
 	require.Empty(t, f.post.mails)
 	f.WantIdempotent()
-}
-
-func TestQuietHoursEndWhereTheCustomerLives(t *testing.T) {
-	at := func(text string) time.Time {
-		at, err := time.Parse(time.RFC3339, text)
-		require.NoError(t, err)
-		return at.UTC()
-	}
-	for name, c := range map[string]struct {
-		from, to, zone, now, next string
-	}{
-		"by day":                     {"12:00", "14:00", "UTC", "2026-01-15T13:00:00Z", "2026-01-15T14:00:00Z"},
-		"before":                     {"12:00", "14:00", "UTC", "2026-01-15T11:59:59Z", "2026-01-15T11:59:59Z"},
-		"the end is not quiet":       {"12:00", "14:00", "UTC", "2026-01-15T14:00:00Z", "2026-01-15T14:00:00Z"},
-		"over midnight, in evening":  {"22:00", "07:00", "Europe/Berlin", "2026-01-15T21:30:00Z", "2026-01-16T06:00:00Z"},
-		"over midnight, in morning":  {"22:00", "07:00", "Europe/Berlin", "2026-01-16T05:59:00Z", "2026-01-16T06:00:00Z"},
-		"over midnight, by day":      {"22:00", "07:00", "Europe/Berlin", "2026-01-16T12:00:00Z", "2026-01-16T12:00:00Z"},
-		"the night clocks go ahead":  {"22:00", "07:00", "Europe/Berlin", "2026-03-28T23:00:00Z", "2026-03-29T05:00:00Z"},
-		"the last night of the year": {"22:00", "07:00", "America/New_York", "2027-01-01T04:30:00Z", "2027-01-01T12:00:00Z"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			q := notifications.QuietHours{From: c.from, To: c.to, Zone: c.zone}
-			_, err := q.Check()
-			require.NoError(t, err)
-			require.Equal(t, at(c.next), q.Next(at(c.now)))
-		})
-	}
-	for member, q := range map[string]notifications.QuietHours{
-		"from": {From: "25:00", To: "07:00"}, "to": {From: "22:00", To: "22:00"}, "timezone": {From: "22:00", To: "07:00", Zone: "Mars/Olympus"},
-	} {
-		found, err := q.Check()
-		require.Error(t, err)
-		require.Equal(t, member, found)
-	}
 }

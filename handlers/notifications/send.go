@@ -53,6 +53,7 @@ const (
 // Planned names a message that is due.
 type Planned struct {
 	MessageID string `json:"message_id"`
+	Now       bool   `json:"now,omitzero"` // an operator wants it sent, whatever the hour
 }
 
 // Letter is everything that an attempt needs. It is the only copy of a name and an address outside of the contacts, and goes
@@ -75,12 +76,13 @@ type Forgotten struct {
 // again are the pauses before further attempts at a receiver that does not answer. Then the message has failed.
 var again = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
-// plan has a message sent when it is due.
-func (s *Service) plan(ctx context.Context, tx *store.Tx, m Message) error {
-	return tx.Enqueue(ctx, store.Job{Kind: PlanJob, Name: m.MessageID, Key: m.Recipient, Due: m.DueAt, Payload: Planned{MessageID: m.MessageID}})
+// plan has a message sent at a time; now is that of Planned.
+func plan(ctx context.Context, tx *store.Tx, m Message, at time.Time, now bool) error {
+	return tx.Enqueue(ctx, store.Job{Kind: PlanJob, Name: m.MessageID, Key: m.Recipient, Due: at, Payload: Planned{MessageID: m.MessageID, Now: now}})
 }
 
-// Dispatch sends a message that is due to where its recipient is reached now.
+// Dispatch sends a message that is due to where its recipient is reached now. In the quiet hours that he has now it waits for
+// their end: whatever made it due, a digest or another attempt, comes through here.
 func (s *Service) Dispatch(ctx context.Context, tx *store.Tx, p Planned) error {
 	m, found, err := find(ctx, tx, p.MessageID)
 	if err != nil || !found || m.Status != Gathering && m.Status != Scheduled && m.Status != Sending {
@@ -90,12 +92,14 @@ func (s *Service) Dispatch(ctx context.Context, tx *store.Tx, p Planned) error {
 	if err != nil {
 		return err
 	}
-	address := t.addresses[m.Channel]
+	address, end := t.addresses[m.Channel], t.quiet.Next(tx.Now())
 	switch {
 	case !found, address == "":
 		m.Status, m.Detail = Skipped, "the recipient has no address for this channel any more"
 	case s.off(m.Channel) != "":
 		m.Status, m.Detail = Skipped, s.off(m.Channel)
+	case m.Channel == Email && !p.Now && end.After(tx.Now()):
+		return s.wait(ctx, tx, m, end)
 	default:
 		m.Status = Sending
 	}
@@ -107,6 +111,18 @@ func (s *Service) Dispatch(ctx context.Context, tx *store.Tx, p Planned) error {
 		return err
 	}
 	return tx.Enqueue(ctx, store.Job{Kind: SendJob, Name: m.MessageID, Key: m.MessageID, Payload: letter})
+}
+
+// wait keeps a message until the end of quiet hours.
+func (s *Service) wait(ctx context.Context, tx *store.Tx, m Message, end time.Time) error {
+	m.DueAt = end
+	if m.Status == Scheduled && s.gathers(m.Subject) {
+		m.Status = Gathering
+	}
+	if err := save(ctx, tx, m); err != nil {
+		return err
+	}
+	return plan(ctx, tx, m, end, false)
 }
 
 // off says why nothing goes out through a channel; "" if it does.
@@ -152,8 +168,7 @@ func (s *Service) RecordSent(ctx context.Context, tx *store.Tx, l Letter, answer
 		at := tx.Now()
 		m.Status, m.SentAt = Sent, &at
 	case answer.Again && m.Attempts <= int64(len(again)):
-		next := tx.Now().Add(again[m.Attempts-1])
-		err = tx.Enqueue(ctx, store.Job{Kind: PlanJob, Name: m.MessageID, Key: m.Recipient, Due: next, Payload: Planned{MessageID: m.MessageID}})
+		err = plan(ctx, tx, m, tx.Now().Add(again[m.Attempts-1]), false)
 	default:
 		m.Status = Failed
 	}
@@ -163,7 +178,7 @@ func (s *Service) RecordSent(ctx context.Context, tx *store.Tx, l Letter, answer
 	return save(ctx, tx, m)
 }
 
-// Resend sends a message again, with its key, wherever its recipient is reached now.
+// Resend sends a message again, with its key, wherever its recipient is reached now, in quiet hours too.
 func (s *Service) Resend(ctx context.Context, tx *store.Tx, id string) (Message, error) {
 	if err := tx.Lock(ctx, id); err != nil {
 		return Message{}, err
@@ -185,7 +200,7 @@ func (s *Service) Resend(ctx context.Context, tx *store.Tx, id string) (Message,
 	if m.Notices, err = noticesOf(ctx, tx, id); err != nil {
 		return m, err
 	}
-	return m, s.plan(ctx, tx, m)
+	return m, plan(ctx, tx, m, m.DueAt, true)
 }
 
 // stop takes back the attempts that stand.
