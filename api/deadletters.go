@@ -19,7 +19,7 @@ func (s *Server) deadLetterEndpoints() []endpoint {
 	chosen := []parameter{
 		{name: "service", sample: "", doc: "of this service only"},
 		{name: "type", sample: "", doc: "an event type, or a job's kind"},
-		{name: "code", sample: "", doc: "why it failed, as in handler_failed"},
+		{name: "code", sample: "", oneOf: router.LetterCodes(), doc: "why it failed, as in handler_failed"},
 		{name: "fingerprint", sample: "", doc: "of this cause, as /dead-letters/groups shows it"},
 		{name: "key", sample: "", doc: "the ordering key: an order or a product"},
 		{name: "since", sample: time.Time{}, doc: "that failed last at this time or later"},
@@ -37,7 +37,7 @@ func (s *Server) deadLetterEndpoints() []endpoint {
 		{http.MethodGet, "/waiting", Viewer, "Events that wait, or are tried again by themselves, the longest first", paged(
 			parameter{name: "service", sample: "", doc: "of this service only"},
 			parameter{name: "type", sample: "", doc: "an event type"},
-			parameter{name: "code", sample: "", doc: "why it waits, as in key_held or follows"},
+			parameter{name: "code", sample: "", oneOf: router.WaitingCodes(), doc: "why it waits, as in key_held or follows"},
 			parameter{name: "key", sample: "", doc: "the ordering key"},
 			parameter{name: "state", sample: "", oneOf: []string{store.Waiting.String(), store.Retrying.String()}, doc: "in this state only"},
 		), answering[gathered[WaitingEvent]](s.waiting)},

@@ -144,9 +144,12 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 	}
 	for _, bad := range []string{
 		`{}`, `{"reason":"r"}`, `{"filter":{}}`, `{"ids":["rewards-1"],"filter":{},"reason":"r"}`, `{"ids":["rewards"],"reason":"r"}`, `{"filter":{},"reason":"r","limit":-1}`,
-		`{"filter":{"servce":"rewards"},"reason":"a mistyped name would mean all"}`, `{"ids":["nobody-1"],"reason":"r"}`, `{"filter":{"service":"nobody"},"reason":"r"}`,
+		`{"filter":{"servce":"rewards"},"reason":"a mistyped name would mean all"}`, `{"filter":{"code":"key_held"},"reason":"no letter has it"}`, `{"ids":["nobody-1"],"reason":"r"}`, `{"filter":{"service":"nobody"},"reason":"r"}`,
 	} {
 		require.NotEmpty(t, post(422, "requeue", bad).body["detail"], bad)
+	}
+	for _, path := range []string{"/dead-letters?code=key_held", "/dead-letters/groups?code=key_held", "/waiting?code=held"} {
+		require.Contains(t, at.front.want(422, "GET", path, "").body["detail"], "code must be one of ", path)
 	}
 	outcomes := func(a answer) map[string]any {
 		found := map[string]any{}

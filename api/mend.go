@@ -82,6 +82,9 @@ func checkMend(c *requestCheck, b mendBody) {
 	if len(b.IDs) > maxLimit {
 		c.wrong("/ids", "has more than "+strconv.Itoa(maxLimit)+"; use a filter, as by fingerprint")
 	}
+	if codes := router.LetterCodes(); b.Filter != nil && b.Filter.Code != "" && !slices.Contains(codes, b.Filter.Code) {
+		c.wrong("/filter/code", "must be one of "+strings.Join(codes, ", "))
+	}
 	for i, id := range b.IDs {
 		if _, _, err := parseLetterID(id); err != nil {
 			c.wrong("/ids/"+strconv.Itoa(i), "is no dead letter's id; write one as in inventory-42")

@@ -31,6 +31,14 @@ const (
 	WrongType          Code = "wrong_type"
 )
 
+// Codes are all of them.
+func Codes() []Code {
+	return []Code{
+		MalformedJSON, NotObject, DuplicateKey, MissingField, InvalidUTF8, ControlChar, InvalidNumber, OutOfRange, TooDeep, TooLarge,
+		InvalidEventID, VersionConflict, UnsupportedVersion, UnknownType, WrongPublisher, InvalidTimestamp, InvalidMoney, InvalidValue, WrongType,
+	}
+}
+
 // Problem is one broken rule.
 type Problem struct {
 	Path   string `json:"path"` // JSON Pointer (RFC 6901)

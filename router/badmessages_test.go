@@ -58,6 +58,7 @@ func TestEveryBadMessageIsADeadLetterThatHoldsNothing(t *testing.T) {
 		require.NoError(t, s.Deliver(t.Context(), topics[m.Type], message.NewMessage(uuid.NewString(), m.Raw)), m.Name)
 		require.NoError(t, s.Deliver(t.Context(), topics["order.created"], orderMessage(t, "order_987654321", time.Now())), "the next one of its key")
 		require.Equal(t, n+1, handled, m.Name)
+		require.Contains(t, router.LetterCodes(), m.Code, "one can filter by it")
 		var p store.Parked
 		require.NoError(t, s.Store().View(t.Context(), func(ctx context.Context, r store.Reader) error {
 			var id int64

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -21,6 +22,21 @@ const (
 	CodeBeyondInbox        = "beyond_inbox"
 	CodeCrashLoop          = "crash_loop"
 )
+
+// LetterCodes are all that a dead letter can have, those of the handling first.
+func LetterCodes() []string {
+	codes := []string{CodeHandlerFailed, CodeTimeout, CodeCrashLoop, CodeMissingPredecessor, CodeBeyondInbox, CodeIDConflict, CodeTopicMismatch}
+	for _, code := range events.Codes() {
+		codes = append(codes, string(code))
+	}
+	return codes
+}
+
+// WaitingCodes are all that an event can have that waits or is tried again: why it waits, or the failure. A requeued letter
+// keeps its code until it has been handled.
+func WaitingCodes() []string {
+	return append([]string{store.WaitHeld, store.WaitBehind, store.WaitFollows, store.WaitPaused, store.WaitCircuit}, LetterCodes()...)
+}
 
 // refusal is a message turned away before its handler: it holds nothing.
 type refusal struct{ code, detail string }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/first-viscount/viscount/api"
+	"github.com/first-viscount/viscount/router"
 )
 
 func newDeadLettersCommand(g *globals) *cobra.Command {
@@ -43,6 +44,9 @@ func (f *letterFlags) bind(cmd *cobra.Command) {
 
 // values are the filter as parameters; those that are not given are left out.
 func (f *letterFlags) values() (url.Values, error) {
+	if err := oneOf("code", f.code, router.LetterCodes()); err != nil {
+		return nil, err
+	}
 	v := url.Values{}
 	for name, value := range map[string]string{"service": f.service, "type": f.eventType, "code": f.code, "fingerprint": f.fingerprint, "key": f.key} {
 		if value != "" {

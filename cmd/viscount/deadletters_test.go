@@ -129,7 +129,15 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 	viscount(0, "resume", "payments", "--reason", "done")
 	viscount(exitNo, "pause", "nobody", "--reason", "r")
 	viscount(0, "waiting", "list", "-o", "json")
-	viscount(exitNo, "waiting", "list", "--state", "dead")
+	for _, mistyped := range [][]string{
+		{"waiting", "list", "--state", "dead"}, {"waiting", "list", "--code", "held"}, {"dead-letters", "list", "--code", "held"}, {"dead-letters", "groups", "--code", "held"},
+		{"dead-letters", "requeue", "--code", "held", "--dry-run"}, {"dead-letters", "discard", "--code", "held", "--dry-run"},
+	} {
+		_, problem = viscount(exitUsage, mistyped...)
+		require.Regexp(t, `"(held|dead)": must be one of .*(retrying|handler_failed)`, problem, "it can match nothing, which is no all-clear")
+	}
+	viscount(0, "waiting", "list", "--code", "key_held")
+	viscount(0, "dead-letters", "list", "--code", "malformed_json")
 }
 
 // TestWrongPlacesOfAPayloadAreMarked: beside the value, where a field is missing, and what has no place.

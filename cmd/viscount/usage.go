@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,14 @@ func takes(names ...string) cobra.PositionalArgs {
 // misused is a usage error with the line that shows how it is meant.
 func misused(cmd *cobra.Command, err error) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf("%w\nusage: %s (%s --help says more)", err, cmd.UseLine(), cmd.CommandPath())}
+}
+
+// oneOf refuses a value of a flag that can match nothing: an empty list would say that all is well.
+func oneOf(flag, value string, words []string) error {
+	if value == "" || slices.Contains(words, value) {
+		return nil
+	}
+	return &exitError{code: exitUsage, err: fmt.Errorf("--%s %q: must be one of %s", flag, value, strings.Join(words, ", "))}
 }
 
 // refuseUnknown lets commands that only hold others refuse a word that is none of them.

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/first-viscount/viscount/api"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
 )
 
 func newWaitingCommand(g *globals) *cobra.Command {
@@ -21,6 +23,9 @@ func newWaitingCommand(g *globals) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List events that wait or will be tried again by themselves, the longest first", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmp.Or(oneOf("code", code, router.WaitingCodes()), oneOf("state", state, []string{store.Waiting.String(), store.Retrying.String()})); err != nil {
+				return err
+			}
 			query := url.Values{}
 			for name, value := range map[string]string{"service": service, "type": eventType, "code": code, "key": key, "state": state} {
 				if value != "" {
@@ -42,7 +47,7 @@ func newWaitingCommand(g *globals) *cobra.Command {
 	flags := list.Flags()
 	flags.StringVar(&service, "service", "", "of this service")
 	flags.StringVar(&eventType, "type", "", "of this event type")
-	flags.StringVar(&code, "code", "", "for this reason: key_held, behind, follows, paused, circuit, …")
+	flags.StringVar(&code, "code", "", "for this reason: key_held, behind, follows, paused, circuit, or the code of the failure that is tried again")
 	flags.StringVar(&key, "key", "", "of this ordering key")
 	flags.StringVar(&state, "state", "", "waiting or retrying")
 	flags.IntVar(&limit, "limit", 50, "events to list at most")
