@@ -143,6 +143,7 @@ func (s *Service) recoverDue(ctx context.Context) (moved bool, err error) {
 }
 
 // expireWait ends the wait for a predecessor: unless it has come meanwhile, the event becomes a dead letter that holds nothing.
+// While the consumer is paused, or the predecessor stands here and has not ended, it goes on waiting.
 func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 	ready := false
 	err := s.store.DoKey(ctx, p.Key, func(ctx context.Context, tx *store.Tx) error {
@@ -152,6 +153,13 @@ func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 		}
 		if ready, err = s.predecessorsEnded(ctx, tx, current); err != nil || ready {
 			return err
+		}
+		if came, err := s.predecessorStands(ctx, tx, current); err != nil {
+			return err
+		} else if came || s.paused.Load() {
+			due := tx.Now().Add(s.settings.FollowsTimeout)
+			current.Due = &due
+			return tx.Repark(ctx, current)
 		}
 		current.State, current.Code, current.Due, current.Held = store.Dead, CodeMissingPredecessor, nil, false
 		current.Detail = "its predecessor " + current.Awaits + " has not come within " + s.settings.FollowsTimeout.String()
@@ -176,6 +184,16 @@ func (s *Service) predecessorsEnded(ctx context.Context, tx *store.Tx, p store.P
 		}
 	}
 	return true, nil
+}
+
+func (s *Service) predecessorStands(ctx context.Context, tx *store.Tx, p store.Parked) (bool, error) {
+	for _, predecessor := range s.follows[p.Topic] {
+		stands, err := tx.Stands(ctx, p.Key, predecessor)
+		if stands || err != nil {
+			return stands, err
+		}
+	}
+	return false, nil
 }
 
 // recoverKey sends on what waits for a key: dead letters whose predecessor has come after all, then the heads of its queues.

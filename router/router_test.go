@@ -171,6 +171,28 @@ func TestRetryAfterSetsTheTime(t *testing.T) {
 	require.Equal(t, []string{"created o1"}, b.handled())
 }
 
+// What an operator holds up is not missing.
+func TestAPredecessorThatHasComeIsNotMissing(t *testing.T) {
+	b := newBench(t, router.Settings{FollowsTimeout: time.Minute})
+	b.Receive(completed("o1"))
+	b.WantWaiting()
+	require.NoError(t, b.Service().Pause(t.Context(), "anna", "maintenance"))
+	b.Receive(created("o1"))
+	b.WantWaiting()
+	b.Advance(10 * time.Minute)
+	require.Empty(t, b.letters(), "the consumer is paused")
+	require.NoError(t, b.Service().Resume(t.Context(), "anna", "done"))
+	b.Advance(time.Second)
+	require.Equal(t, []string{"created o1", "completed o1"}, b.handled())
+
+	b.Receive(completed("o2"))
+	b.WantWaiting()
+	b.created = func(context.Context, *store.Tx) error { return store.Permanent(errors.New("no")) }
+	b.Receive(created("o2"))
+	b.Advance(10 * time.Minute)
+	require.Len(t, b.letters(), 1, "the predecessor alone")
+}
+
 func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
 	b := newBench(t, router.Settings{AttemptTimeout: 500 * time.Millisecond})
 	wake, woken := make(chan struct{}), make(chan error, 1)

@@ -101,6 +101,11 @@ func (t *Tx) Marked(ctx context.Context, key, eventType string) (bool, error) {
 	return exists(ctx, t, "SELECT 1 FROM marks WHERE key = $1 AND event_type = $2", key, eventType)
 }
 
+// Stands tells whether an event of this type and key is parked, failed or waiting: it has come, and has not ended.
+func (t *Tx) Stands(ctx context.Context, key, eventType string) (bool, error) {
+	return exists(ctx, t, "SELECT 1 FROM parked WHERE key = $1 AND event_type = $2 AND refused = 0", key, eventType)
+}
+
 // The codes of waiting.
 const (
 	WaitHeld    = "key_held" // behind a failed event of the key
