@@ -38,8 +38,8 @@ func Main(name string, d driver.Driver, consumers ...router.Consumer) {
 	}
 }
 
-// Serve runs a process until a signal comes: the first one drains, a second one ends at once. It makes the logger and the
-// tracers that o leaves out, and writes "ready on URL" to stderr when it is.
+// Serve runs a process until a signal comes: the first one drains, or ends a start that waits for its servers; a second one
+// ends at once. It makes the logger and the tracers that o leaves out, and writes "ready on URL" to stderr when it is.
 func Serve(ctx context.Context, o Options) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -54,28 +54,48 @@ func Serve(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	a, err := Start(ctx, o)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "ready on "+a.URL())
+	starting, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var a *App
 	var failed error
+	started := make(chan error, 1)
+	go func() {
+		var err error
+		a, err = Start(starting, o)
+		started <- err
+	}()
 	select {
+	case err := <-started:
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stderr, "ready on "+a.URL())
+		select {
+		case <-signals:
+			o.Logger.Info("stopping; a second signal ends at once", slog.Duration("drain_timeout", o.Config.DrainTimeout))
+		case failed = <-a.Failed():
+		}
+		go endAtOnce(signals)
 	case <-signals:
-		o.Logger.Info("stopping; a second signal ends at once", slog.Duration("drain_timeout", o.Config.DrainTimeout))
-	case failed = <-a.Failed():
+		o.Logger.Info("stopping before it was ready; a second signal ends at once")
+		go endAtOnce(signals)
+		giveUp()
+		if err := <-started; err != nil {
+			return flush(ctx) // the start has closed what it had opened
+		}
 	}
 	began := time.Now()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Config.DrainTimeout)
 	defer cancel()
-	go func() {
-		if _, again := <-signals; again {
-			os.Exit(1)
-		}
-	}()
 	stopped := errors.Join(a.Stop(drain), flush(drain))
 	if stopped == nil {
 		o.Logger.Info("stopped; everything is closed", slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	}
 	return errors.Join(failed, stopped)
+}
+
+func endAtOnce(signals <-chan os.Signal) {
+	if _, again := <-signals; again {
+		os.Exit(1)
+	}
 }

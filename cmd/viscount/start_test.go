@@ -3,9 +3,12 @@ package main
 import (
 	"maps"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/internal/postgres"
@@ -86,4 +89,26 @@ func requireNoStart(t *testing.T, env map[string]string, says []string) {
 	for _, secret := range []string{"right", "wrong"} {
 		require.NotContains(t, problem, secret, "no secret is told")
 	}
+}
+
+// A process that waits for its servers can be told to stop, as one that runs. Without that it ends with the server's error.
+func TestASignalEndsAStart(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	require.NoError(t, err)
+	defer silent.Close()
+	t.Setenv("VISCOUNT_STORE_DRIVER", "postgres")
+	t.Setenv("VISCOUNT_STORE_POSTGRES_URL", "postgres://viscount@"+silent.Addr().String()+"/viscount?sslmode=disable")
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		conn, err := silent.Accept() // it waits for an answer now
+		if err == nil {
+			err = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		}
+		assert.NoError(t, err)
+		<-ended
+		_ = conn.Close()
+	}()
+	_, problem, code := run(t, "", "serve", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	require.Equal(t, 0, code, problem)
 }
