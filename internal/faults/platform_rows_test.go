@@ -56,7 +56,11 @@ func serversKilled(t *testing.T) {
 			most := capacity(t, s)
 			rate := min(most/2, 60)
 			kills, what := pick(2, 20), "PostgreSQL"
-			cut := func() { p.postgres.Kill(); p.postgres.Start() }
+			cut := func() {
+				p.postgres.Kill()
+				time.Sleep(5 * time.Second) // it is back at once otherwise, and there is nothing to catch up with
+				p.postgres.Start()
+			}
 			if p.kafka != nil {
 				what = "Kafka"
 				cut = func() { p.kafka.run("node-kill"); p.kafka.restart() }
@@ -101,19 +105,22 @@ func brokerCut(t *testing.T, p profile) {
 	most := capacity(t, s)
 	rate := min(most/2, 60)
 	var recovery time.Duration
-	accepted := int64(0)
+	accepted, offers := int64(0), 0
 	crowd(t, s, simulator.Options{Orders: int(rate * (cut.Seconds() + 10)), Rate: rate, Seed: 9}, func() {
 		busy(t, s, time.Second, 1)
 		before := handed(t, s)
 		proxy.Stop()
-		time.Sleep(cut)
+		for began := time.Now(); time.Since(began) < cut; offers++ {
+			require.True(t, offered(t, s, offers), "the API accepts")
+			time.Sleep(time.Second)
+		}
 		accepted = handed(t, s) - before
 		require.NoError(t, proxy.Start())
 		recovery = caughtUp(t, s, 2*cut)
 	})
 	require.Positive(t, accepted, "the API accepts while the broker is away")
 	record(t, row{Fault: "the broker is unreachable", Profile: p.name, Events: handled(t, s), Injections: 1, Recovery: recovery.Seconds(),
-		Note: fmt.Sprintf("%s at %s of %s; %d events accepted meanwhile", cut, orderRate(rate), orderRate(most), accepted)})
+		Note: fmt.Sprintf("%s at %s of %s; %d events accepted meanwhile, none of %d requests refused", cut, orderRate(rate), orderRate(most), accepted, offers)})
 }
 
 // fullDisk lets commits fail as a full disk does, and space return.

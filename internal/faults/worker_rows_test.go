@@ -30,7 +30,7 @@ func killedAtFailpoints(t *testing.T) {
 	var slowest time.Duration
 	for _, point := range []string{"commit.before", "commit.after", "publish.before", "publish.after", "ack.before", "ack.after", "deadletter.before", "deadletter.after"} {
 		s := newWorker(t, "VISCOUNT_DEBUG_FAILPOINTS=true")
-		n := 0
+		n, bad := 0, 0
 		for round := range pick(1, 20) {
 			at := 10 + 7*round%11 // a start commits a few times before it is ready
 			s.Start(fmt.Sprintf("VISCOUNT_FAILPOINTS=%s=kill@%d", point, at))
@@ -42,8 +42,11 @@ func killedAtFailpoints(t *testing.T) {
 				if i%3 == 2 { // not most of them: the circuit stays closed
 					customer = hopeless
 				}
-				if tryPublish(s, orderEvent(t, fmt.Sprintf("%s_%d_%d", customer, round, i), customer)) && customer == plain {
+				switch accepted := tryPublish(s, orderEvent(t, fmt.Sprintf("%s_%d_%d", customer, round, i), customer)); {
+				case accepted && customer == plain:
 					n++
+				case accepted:
+					bad++
 				}
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -64,6 +67,9 @@ func killedAtFailpoints(t *testing.T) {
 		distinct, doubled := tally(t, s)
 		require.GreaterOrEqual(t, distinct, int64(n), "%s: accepted orders were lost", point)
 		require.Zero(t, doubled, point)
+		all, events := lettersOf(t, s)
+		require.GreaterOrEqual(t, events, bad, "%s: failed orders were lost", point)
+		require.Equal(t, events, all, "%s: an order has two dead letters", point)
 	}
 	record(t, row{Fault: "kill at each failpoint", Profile: "worker", Events: events, Injections: kills, Recovery: slowest.Seconds(), Note: fmt.Sprintf("8 points × %d", kills/8)})
 }
@@ -291,15 +297,15 @@ func crashLoop(t *testing.T) {
 	s := newWorker(t, "VISCOUNT_ROUTER_KEYS_IN_FLIGHT=600")
 	s.Start("FAULTS_PAUSE=2ms")
 	var batch [][]byte
-	for i := range 500 {
+	for i := range 1000 {
 		customer, order := plain, fmt.Sprintf("order_%d", i)
-		if i == 250 {
+		if i == 0 {
 			customer, order = killer, "killer"
 		}
 		batch = append(batch, orderEvent(t, order, customer))
 	}
 	publish(t, s, batch...)
-	crashes := 0
+	crashes, inHand := 0, int64(0)
 	crashed := time.Now()
 	for ; crashes < 12; crashes++ {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -307,7 +313,7 @@ func crashLoop(t *testing.T) {
 		go func() {
 			defer close(settled)
 			for ctx.Err() == nil {
-				if status, err := s.Status(); err == nil && status.Dead == 1 && status.Applied == 499 {
+				if status, err := s.Status(); err == nil && status.Dead == 1 && status.Applied == 999 {
 					cancel()
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -320,6 +326,11 @@ func crashLoop(t *testing.T) {
 			break
 		}
 		require.ErrorContains(t, err, "killed")
+		if crashes == 0 {
+			ended, _ := tally(t, s)
+			inHand = min(600, 1000-ended)
+			require.GreaterOrEqual(t, inHand, int64(500))
+		}
 		crashed = time.Now()
 		s.TryStart()
 	}
@@ -327,6 +338,6 @@ func crashLoop(t *testing.T) {
 	stop(t, s)
 	require.Equal(t, []string{"crash_loop"}, letters(t, s))
 	distinct, doubled := tally(t, s)
-	record(t, row{Fault: "an event that kills its process", Profile: "worker", Events: 500, Injections: crashes, Lost: 499 - distinct, Doubled: doubled, Recovery: recovery.Seconds(),
-		Note: fmt.Sprintf("crash_loop after %d crashes, the other 499 applied", crashes)})
+	record(t, row{Fault: "an event that kills its process", Profile: "worker", Events: 1000, Injections: crashes, Lost: 999 - distinct, Doubled: doubled, Recovery: recovery.Seconds(),
+		Note: fmt.Sprintf("%d in hand; crash_loop after %d crashes, the other 999 applied", inHand, crashes)})
 }

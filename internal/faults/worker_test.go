@@ -166,6 +166,16 @@ func letters(t *testing.T, s *servertest.Server) (codes []string) {
 	return codes
 }
 
+// lettersOf counts the worker's dead letters, and the events that they are about, when it has ended.
+func lettersOf(t *testing.T, s *servertest.Server) (all, events int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.Dir, "worker.db")+"?mode=ro")
+	require.NoError(t, err)
+	defer db.Close()
+	require.NoError(t, db.QueryRow("SELECT COUNT(*), COUNT(DISTINCT event_id) FROM parked WHERE state = $1", store.Dead).Scan(&all, &events))
+	return all, events
+}
+
 // parked counts the worker's events that wait, are tried again or are dead, when it has ended.
 func parked(t *testing.T, s *servertest.Server) (n int64) {
 	t.Helper()
