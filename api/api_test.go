@@ -104,6 +104,7 @@ func (p *platform) stock() {
 	})
 	p.settled("order_1", "completed")
 	p.eventually("the goods are shipped", func() bool { return strings.Contains(p.send("GET", "/inventory/prod_1", "").raw, `"shipped":2`) })
+	p.eventually("the catalog knows what is left", func() bool { return p.send("GET", "/products/prod_1", "").body["available"] == float64(8) })
 }
 
 func (p *platform) settled(id, status string) {

@@ -35,6 +35,7 @@ type Product struct {
 	SKU         string         `json:"sku,omitzero"`
 	IsActive    bool           `json:"is_active"`
 	Attributes  jsontext.Value `json:"attributes,omitzero"`
+	Available   *int64         `json:"available,omitzero"` // over all locations, where Get and List know it; no part of the version
 	CreatedAt   time.Time      `json:"created_at"`
 	UpdatedAt   time.Time      `json:"updated_at"`
 	Version     int64          `json:"-"` // the ETag

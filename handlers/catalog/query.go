@@ -14,10 +14,22 @@ import (
 
 const columns = "product_id, name, description, category_id, price, sku, is_active, attributes, version, created_at, updated_at"
 
-func scan(s store.Scanner) (p Product, err error) {
+// shown adds what is available over all locations: NULL until inventory has said something of the product.
+const shown = columns + ", (SELECT CAST(SUM(available) AS BIGINT) FROM product_stock AS s WHERE s.product_id = products.product_id)"
+
+func scan(s store.Scanner) (Product, error) { return scanWith(s) }
+
+func scanShown(s store.Scanner) (Product, error) {
+	var available *int64
+	p, err := scanWith(s, &available)
+	p.Available = available
+	return p, err
+}
+
+func scanWith(s store.Scanner, more ...any) (p Product, err error) {
 	var price, created, updated int64
 	var text string
-	err = s.Scan(&p.ProductID, &p.Name, &p.Description, &p.CategoryID, &price, &p.SKU, &p.IsActive, &text, &p.Version, &created, &updated)
+	err = s.Scan(append([]any{&p.ProductID, &p.Name, &p.Description, &p.CategoryID, &price, &p.SKU, &p.IsActive, &text, &p.Version, &created, &updated}, more...)...)
 	p.Price, p.CreatedAt, p.UpdatedAt = events.Money(price), store.Time(created), store.Time(updated)
 	if text != "" {
 		p.Attributes = jsontext.Value(text)
@@ -35,7 +47,7 @@ func find(ctx context.Context, r store.Reader, id string, deletedToo bool) (Prod
 
 // Get reads a product that is not deleted.
 func (s *Service) Get(ctx context.Context, r store.Reader, id string) (Product, error) {
-	p, found, err := find(ctx, r, id, false)
+	p, found, err := store.One(ctx, r, scanShown, "SELECT "+shown+" FROM products WHERE product_id = $1 AND deleted = 0", id)
 	if err == nil && !found {
 		err = orNotFound(nil, id)
 	}
@@ -56,7 +68,7 @@ func (s *Service) List(ctx context.Context, r store.Reader, f Filter) ([]Product
 	if f.Active != nil {
 		active = store.Bit(*f.Active)
 	}
-	return store.All(ctx, r, scan, "SELECT "+columns+` FROM products WHERE deleted = 0 AND product_id > $1 AND ($2 = '' OR category_id = $2) AND ($3 < 0 OR is_active = $3)
+	return store.All(ctx, r, scanShown, "SELECT "+shown+` FROM products WHERE deleted = 0 AND product_id > $1 AND ($2 = '' OR category_id = $2) AND ($3 < 0 OR is_active = $3)
 		ORDER BY product_id LIMIT $4`, f.After, f.Category, active, f.Limit)
 }
 
