@@ -61,6 +61,7 @@ func TestMistakes(t *testing.T) {
 			`notifications.yaml:6: notifications.webhook.previous_secret: is no secret of a webhook; write whsec_ and the base64 of 24 to 64 random bytes, as ` + "`echo whsec_$(openssl rand -base64 32)`" + ` makes it`,
 			`notifications.yaml:6: notifications.webhook.secret: empty; set it, or remove previous_secret`,
 			`notifications.yaml:7: notifications.staff.emails: "ada" is not a mail address; write one such as shop@example.org`,
+			`notifications.yaml:7: notifications.staff.emails: "Bob@example.org" stands here a second time; keep one of them`,
 			`notifications.yaml:7: notifications.staff.webhook: "ftp://chat" is not a URL; write one such as https://chat.example.org/hooks/stock`,
 			`notifications.yaml:7: notifications.webhook.secret: empty, so that staff's webhook would not be called; write whsec_ and the base64 of 24 to 64 random bytes, as ` + "`echo whsec_$(openssl rand -base64 32)`" + ` makes it`,
 		},

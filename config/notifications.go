@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,9 +56,7 @@ func (l *loader) checkNotifications() {
 	if n.Email.From != "" {
 		l.checkMailAddress(email+"from", n.Email.From)
 	}
-	for _, address := range n.Staff.Emails {
-		l.checkMailAddress("notifications.staff.emails", address)
-	}
+	l.checkStaff("notifications.staff.emails", n.Staff.Emails)
 	if n.Email.Driver == "smtp" {
 		l.checkSMTP(email+"smtp.", n.Email.SMTP)
 	}
@@ -74,6 +73,15 @@ func (l *loader) checkNotifications() {
 	}
 	if n.Webhook.Secret == "" {
 		l.wrong(hook+"secret", "", "empty, so that staff's webhook would not be called", webhookSecretRemedy, "notifications.staff.webhook")
+	}
+}
+
+func (l *loader) checkStaff(path string, addresses []string) {
+	for i, address := range addresses {
+		l.checkMailAddress(path, address)
+		if slices.ContainsFunc(addresses[:i], func(before string) bool { return strings.EqualFold(before, address) }) {
+			l.wrong(path, address, "stands here a second time", "keep one of them")
+		}
 	}
 }
 

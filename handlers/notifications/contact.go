@@ -59,11 +59,15 @@ func (c Contact) target() target {
 	}
 }
 
-// targets are the addresses of staff, each a recipient whose name does not tell the address.
+// targets are the addresses of staff, each a recipient whose name does not tell the address: one that is listed twice, in other
+// case perhaps, is told once.
 func (s Staff) targets() (all []target) {
 	for _, email := range s.Emails {
 		sum := sha256.Sum256([]byte(strings.ToLower(email)))
-		all = append(all, target{recipient: staffPrefix + hex.EncodeToString(sum[:6]), addresses: map[Channel]string{Email: email}})
+		recipient := staffPrefix + hex.EncodeToString(sum[:6])
+		if !slices.ContainsFunc(all, func(t target) bool { return t.recipient == recipient }) {
+			all = append(all, target{recipient: recipient, addresses: map[Channel]string{Email: email}})
+		}
 	}
 	if s.Webhook != "" {
 		all = append(all, target{recipient: staffWebhook, addresses: map[Channel]string{Webhook: s.Webhook}})

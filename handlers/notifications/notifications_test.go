@@ -166,6 +166,15 @@ func TestPreferencesChooseTheChannels(t *testing.T) {
 	f.WantIdempotent()
 }
 
+func TestStaffListedTwiceAreToldOnce(t *testing.T) {
+	f := newKit(t)
+	f.s.Staff.Emails = []string{"staff@example.org", "Staff@Example.org", "staff@example.org"}
+	f.Receive(low("prod_1"))
+	f.WantApplied()
+	require.Len(t, f.post.mails, 1)
+	require.Len(t, f.s.StaffWays(), 1)
+}
+
 func TestAHundredAlertsLeaveAsOneDigest(t *testing.T) {
 	f := newKit(t)
 	for i := range 101 {
