@@ -141,6 +141,18 @@ func TestACustomerIsToldOfAnOrderThroughEveryChannel(t *testing.T) {
 	require.Len(t, f.post.hooks, 3)
 }
 
+// TestACancellationPromisesNothingThatPaymentsMayDoOtherwise: an order may be cancelled without a word about a refund while its
+// payment is being taken, which is then refunded.
+func TestACancellationPromisesNothingThatPaymentsMayDoOtherwise(t *testing.T) {
+	f := newKit(t)
+	f.put(ada)
+	f.Receive(created("order_1"))
+	f.Receive(cancelled("order_1", 0))
+	mail := f.post.mails[1]
+	require.Equal(t, "Hello Ada,\n\nyour order order_1 over 45.98 USD is cancelled (customer request).\nIf you have paid already, the money comes back to you.\n", mail.Text)
+	require.Contains(t, mail.HTML, "If you have paid already, the money comes back to you.")
+}
+
 // TestNobodyIsToldOfWhatIsLongAgo is about a new installation, which reads what was recorded.
 func TestNobodyIsToldOfWhatIsLongAgo(t *testing.T) {
 	f := newKit(t)
