@@ -213,6 +213,28 @@ func TestAHundredAlertsLeaveAsOneDigest(t *testing.T) {
 	require.Len(t, f.post.mails, 4)
 }
 
+func TestADigestIsOneCallOfAWebhook(t *testing.T) {
+	f := newKit(t)
+	c := ada
+	c.Email = ""
+	f.put(c)
+	price := func(from, to events.Money) string {
+		defer f.Advance(time.Minute)
+		return f.Receive(events.ProductPriceChanged{ProductID: "prod_1", OldPrice: from, NewPrice: to}).String()
+	}
+	price(400, 350)
+	first, second := price(350, 300), price(300, 250)
+	require.Len(t, f.post.hooks, 1)
+	f.Advance(12 * time.Minute)
+	require.Len(t, f.post.hooks, 2)
+	require.JSONEq(t, fmt.Sprintf(`{"type": "notifications.digest", "timestamp": "2026-01-15T12:01:00Z", "data": {"notices": [
+		{"event_id": %q, "type": "product.price_changed", "timestamp": "2026-01-15T12:01:00Z", "data": {"product_id": "prod_1", "old_price": "3.50", "new_price": "3.00"}},
+		{"event_id": %q, "type": "product.price_changed", "timestamp": "2026-01-15T12:02:00Z", "data": {"product_id": "prod_1", "old_price": "3.00", "new_price": "2.50"}}]}}`,
+		first, second), string(f.post.hooks[1].Body))
+	f.WantIdempotent()
+	require.Len(t, f.post.hooks, 2)
+}
+
 func TestADigestHoldsABoundedNumber(t *testing.T) {
 	f := newKit(t)
 	for i := range 502 {
