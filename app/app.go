@@ -36,6 +36,7 @@ type Options struct {
 	Driver    driver.Driver
 	Consumers []router.Consumer       // services of the caller's own
 	Platform  bool                    // also those of the platform that the configuration names
+	Version   string                  // of the program, as traces tell it; may be empty
 	Logger    *slog.Logger            // slog.Default if nil
 	Tracers   trace.TracerProvider    // no tracing if nil
 	Failpoint func(name string) error // fault injection for tests; VISCOUNT_FAILPOINTS if nil

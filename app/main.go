@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -28,7 +29,11 @@ func Main(name string, d driver.Driver, consumers ...router.Consumer) {
 		fmt.Fprintf(os.Stderr, "%s: the configuration is not usable:\n%v\n", name, err)
 		os.Exit(2)
 	}
-	err = Serve(context.Background(), Options{Config: loaded.Config, Driver: d, Consumers: consumers})
+	o := Options{Config: loaded.Config, Driver: d, Consumers: consumers}
+	if build, known := debug.ReadBuildInfo(); known {
+		o.Version = build.Main.Version
+	}
+	err = Serve(context.Background(), o)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		if errors.Is(err, ErrConfiguration) {
@@ -50,7 +55,7 @@ func Serve(ctx context.Context, o Options) error {
 	flush := func(context.Context) error { return nil }
 	if o.Tracers == nil {
 		var err error
-		if o.Tracers, flush, err = NewTracers(ctx, o.Config.Tracing); err != nil {
+		if o.Tracers, flush, err = NewTracers(ctx, o); err != nil {
 			return err
 		}
 	}

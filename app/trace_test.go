@@ -11,9 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/transports/kafka/kafkatest"
 )
 
@@ -22,6 +25,7 @@ type spans struct {
 	*httptest.Server
 	mu   sync.Mutex
 	kept []*otlp.Span
+	from []*common.KeyValue // the process's resource
 }
 
 func collect(t *testing.T) *spans {
@@ -34,6 +38,7 @@ func collect(t *testing.T) *spans {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, resource := range batch.GetResourceSpans() {
+			s.from = resource.GetResource().GetAttributes()
 			for _, scope := range resource.GetScopeSpans() {
 				s.kept = append(s.kept, scope.GetSpans()...)
 			}
@@ -48,7 +53,7 @@ func (s *spans) find(t *testing.T, name, service string, id []byte) *otlp.Span {
 	t.Helper()
 	var found []*otlp.Span
 	for _, one := range s.kept {
-		if one.GetName() == name && (service == "" || valueOf(one, "messaging.consumer.group.name") == service) && (id == nil || string(id) == string(one.GetSpanId())) {
+		if one.GetName() == name && (service == "" || valueOf(one.GetAttributes(), "messaging.consumer.group.name") == service) && (id == nil || string(id) == string(one.GetSpanId())) {
 			found = append(found, one)
 		}
 	}
@@ -56,8 +61,8 @@ func (s *spans) find(t *testing.T, name, service string, id []byte) *otlp.Span {
 	return found[0]
 }
 
-func valueOf(s *otlp.Span, key string) string {
-	for _, a := range s.GetAttributes() {
+func valueOf(attributes []*common.KeyValue, key string) string {
+	for _, a := range attributes {
 		if a.GetKey() == key {
 			return a.GetValue().GetStringValue()
 		}
@@ -66,7 +71,8 @@ func valueOf(s *otlp.Span, key string) string {
 }
 
 // One trace leads from a request through a process's outbox, the broker and a handler in another process, and back: spans are
-// linked across processes as they are within one. Each process sends its spans to a collector of its own.
+// linked across processes as they are within one, and their resources tell the processes apart. Each process sends its spans to
+// a collector of its own.
 func TestOneTraceThroughABrokerAndTwoProcesses(t *testing.T) {
 	brokers, _ := kafkatest.Brokers(t)
 	kafkatest.Reset(t, brokers)
@@ -77,9 +83,9 @@ func TestOneTraceThroughABrokerAndTwoProcesses(t *testing.T) {
 			"VISCOUNT_TRANSPORT_KAFKA_TOPICS_PROVISION=true", "VISCOUNT_TRANSPORT_KAFKA_TOPICS_REPLICATION=1", "VISCOUNT_TRANSPORT_KAFKA_TOPICS_PARTITIONS=1",
 			"VISCOUNT_TRACING_ENDPOINT="+strings.TrimPrefix(sent.URL, "http://"), "VISCOUNT_TRACING_INSECURE=true", "VISCOUNT_TRACING_SAMPLE_RATIO=1"), sent
 	}
-	goods, ofGoods := begin("catalog,inventory")
-	sales, ofSales := begin("orders,payments,fulfillment")
-	sales.Env = append(sales.Env, "VISCOUNT_HTTP_PEERS=catalog="+goods.URL()+",inventory="+goods.URL())
+	goods, ofGoods := begin("inventory")
+	sales, ofSales := begin("catalog,orders,payments,fulfillment")
+	sales.Env = append(sales.Env, "VISCOUNT_HTTP_PEERS=inventory="+goods.URL())
 	goods.Start()
 	sales.Start()
 	completed(t, sales.URL(), sell(t, sales.URL(), "tea"))
@@ -97,4 +103,37 @@ func TestOneTraceThroughABrokerAndTwoProcesses(t *testing.T) {
 	}
 	require.Equal(t, otlp.Span_SPAN_KIND_SERVER, request.GetKind())
 	require.Equal(t, otlp.Span_SPAN_KIND_CONSUMER, reserves.GetKind())
+
+	require.Equal(t, "inventory", valueOf(ofGoods.from, "service.name"), "a process of one service is named after it")
+	require.Equal(t, "viscount", valueOf(ofSales.from, "service.name"))
+	for _, key := range []string{"service.namespace", "service.version"} {
+		require.Equal(t, valueOf(ofSales.from, key), valueOf(ofGoods.from, key), key)
+		require.NotEmpty(t, valueOf(ofGoods.from, key), key)
+	}
+	require.NotEqual(t, valueOf(ofSales.from, "service.instance.id"), valueOf(ofGoods.from, "service.instance.id"))
+}
+
+// What OpenTelemetry's own variables say of a process wins.
+func TestTheEnvironmentNamesTheProcessInTraces(t *testing.T) {
+	sent := collect(t)
+	emit := func(env map[string]string) error {
+		for name, value := range env {
+			t.Setenv(name, value)
+		}
+		o := app.Options{Config: config.Config{Services: []string{"orders"}, Tracing: config.Tracing{Endpoint: strings.TrimPrefix(sent.URL, "http://"), Insecure: true, SampleRatio: 1}}, Platform: true}
+		tracers, shutdown, err := app.NewTracers(t.Context(), o)
+		if err != nil {
+			return err
+		}
+		_, span := tracers.Tracer("test").Start(t.Context(), "test")
+		span.End()
+		return shutdown(t.Context())
+	}
+	require.NoError(t, emit(map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,service.instance.id=pod_7,deployment.environment.name=test"}))
+	require.Equal(t, []string{"shop", "viscount", "pod_7", "test"}, []string{
+		valueOf(sent.from, "service.name"), valueOf(sent.from, "service.namespace"), valueOf(sent.from, "service.instance.id"), valueOf(sent.from, "deployment.environment.name"),
+	})
+	require.NoError(t, emit(map[string]string{"OTEL_SERVICE_NAME": "sales"}))
+	require.Equal(t, "sales", valueOf(sent.from, "service.name"))
+	require.ErrorContains(t, emit(map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "shop"}), "OTEL_RESOURCE_ATTRIBUTES")
 }

@@ -79,7 +79,7 @@ func serve(ctx context.Context, c config.Config) error {
 // optionsOf are the platform's on the transport of the configuration, which keeps what the configuration needs.
 func optionsOf(c config.Config) (app.Options, error) {
 	driver, err := transports.Select(c.Transport.Driver)
-	o := app.Options{Config: c, Driver: driver, Platform: true}
+	o := app.Options{Config: c, Driver: driver, Platform: true, Version: version}
 	if err == nil {
 		err = o.Kept()
 	}
