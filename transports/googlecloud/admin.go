@@ -77,11 +77,10 @@ func (a *admin) differences(ctx context.Context) ([]difference, error) {
 func (a *admin) compare(ctx context.Context, topic string) ([]difference, error) {
 	var list []difference
 	add := func(action, detail string, make func(ctx context.Context) error) {
-		change := driver.Change{Topic: topic, Action: action, Detail: detail}
-		if action == driver.Drift {
-			change.Remedy = remedy
-		}
-		list = append(list, difference{change, make})
+		list = append(list, difference{driver.Change{Topic: topic, Action: action, Detail: detail}, make})
+	}
+	drift := func(detail, remedy string) {
+		list = append(list, difference{Change: driver.Change{Topic: topic, Action: driver.Drift, Detail: detail, Remedy: remedy}})
 	}
 	exists, err := a.exists(ctx, topic)
 	if err != nil {
@@ -93,14 +92,19 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 	for _, hearer := range a.o.Hearers(topic) {
 		name := subscriptionOf(topic, hearer)
 		have, err := a.client.Subscription(name).Config(ctx)
+		flaw, remedy := flawOf(have, topic)
 		switch {
 		case status.Code(err) == codes.NotFound:
 			add("create", fmt.Sprintf("the subscription %s, ordered, retention %s", name, driver.RetentionText(retention)), func(ctx context.Context) error { return a.makeSubscription(ctx, topic, hearer) })
 		case err != nil:
 			return nil, fmt.Errorf("subscription %s: %w", name, err)
-		case flaw(have, topic) != "":
-			add(driver.Drift, "the subscription "+name+" "+flaw(have, topic), nil)
+		case flaw != "":
+			drift("the subscription "+name+" "+flaw, remedy)
 		default:
+			if p := have.DeadLetterPolicy; p != nil {
+				drift(fmt.Sprintf("the subscription %s has a dead-letter policy: after %d deliveries an event goes to %s, and is lost to its consumer", name, p.MaxDeliveryAttempts, p.DeadLetterTopic),
+					"clear the policy (gcloud pubsub subscriptions update "+name+" --clear-dead-letter-policy), and publish again what it took away")
+			}
 			if differ := differ(have); differ != "" {
 				add("set", "the subscription "+name+": "+differ, func(ctx context.Context) error {
 					_, err := a.client.Subscription(name).Update(ctx, pubsub.SubscriptionConfigToUpdate{AckDeadline: ackDeadline, RetentionDuration: retention, ExpirationPolicy: time.Duration(0)})
@@ -127,19 +131,28 @@ func differ(have pubsub.SubscriptionConfig) string {
 	return strings.Join(list, ", ")
 }
 
-const remedy = "delete it, and run viscount topics apply; what it still holds is lost to its consumer"
-
-// flaw is why a subscription cannot serve a topic's consumer; empty: it can.
-func flaw(have pubsub.SubscriptionConfig, topic string) string {
+// flawOf is why a subscription cannot serve a topic's consumer, and what a person can do; empty: it can.
+func flawOf(have pubsub.SubscriptionConfig, topic string) (flaw, remedy string) {
+	const remake = "delete it, and run viscount topics apply; what it still holds is lost to its consumer"
+	pull := func(flag string) string {
+		return "make it a pull subscription (gcloud pubsub subscriptions update " + have.ID() + " " + flag + "); what it has delivered elsewhere is lost to its consumer"
+	}
 	switch {
 	case have.Detached || have.Topic == nil || have.Topic.ID() != topic:
-		return "hears another topic, or one that was deleted"
+		return "hears another topic, or one that was deleted", remake
 	case !have.EnableMessageOrdering:
-		return "was made without message ordering, which cannot be switched on later"
+		return "was made without message ordering, which cannot be switched on later", remake
 	case have.Filter != "":
-		return "has a filter, which cannot be taken away later: what it leaves out never comes"
+		return "has a filter, which cannot be taken away later: what it leaves out never comes", remake
+	case have.PushConfig.Endpoint != "":
+		endpoint, _, _ := strings.Cut(have.PushConfig.Endpoint, "?") // what follows is often a secret
+		return "pushes to " + endpoint + ": its consumer hears nothing", pull("--push-endpoint=")
+	case have.BigQueryConfig.Table != "":
+		return "writes to BigQuery, table " + have.BigQueryConfig.Table + ": its consumer hears nothing", pull("--clear-bigquery-config")
+	case have.CloudStorageConfig.Bucket != "":
+		return "writes to Cloud Storage, bucket " + have.CloudStorageConfig.Bucket + ": its consumer hears nothing", pull("--clear-cloud-storage-config")
 	}
-	return ""
+	return "", ""
 }
 
 // Plan implements driver.Admin.

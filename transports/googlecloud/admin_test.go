@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/googlecloud"
 	"github.com/first-viscount/viscount/transports/googlecloud/googlecloudtest"
@@ -53,10 +54,7 @@ func TestTopicsAsCode(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, driver.TopicState{Topic: "b.v1", Exists: true, Retention: "7 days", Events: driver.Untold, Consumers: []string{"test-other", "test-reader"}}, states[1])
 
-	client, err := pubsub.NewClient(t.Context(), c.GoogleCloud.Project, option.WithEndpoint(c.GoogleCloud.Endpoint), option.WithoutAuthentication(),
-		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, client.Close()) }()
+	client := clientOf(t, c)
 	_, err = client.Subscription("b.v1-test-other").Update(t.Context(), pubsub.SubscriptionConfigToUpdate{RetentionDuration: time.Hour * 24, ExpirationPolicy: 31 * 24 * time.Hour})
 	require.NoError(t, err)
 	unordered := client.Subscription("b.v1-test-reader")
@@ -87,6 +85,68 @@ func TestTopicsAsCode(t *testing.T) {
 	require.NoError(t, client.Subscription("a.v1-test-reader").Delete(t.Context()))
 	apply()
 	require.Empty(t, planned())
+}
+
+func clientOf(t *testing.T, c config.Transport) *pubsub.Client {
+	client, err := pubsub.NewClient(t.Context(), c.GoogleCloud.Project, option.WithEndpoint(c.GoogleCloud.Endpoint), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// A subscription that delivers elsewhere hands its consumer nothing: it is drift, and no process starts on it. One with a
+// dead-letter policy hands over what it has not taken away: drift alone.
+func TestEventsThatGoElsewhereAreToldAsDrift(t *testing.T) {
+	c := configured(t)
+	c.GoogleCloud.Endpoint = googlecloudtest.Fake(t) // the emulator knows no BigQuery
+	o := driver.Options{Config: c, Topics: []driver.Topic{{Name: "a.v1"}}, Audience: map[string][]string{"reader": {"a.v1"}}}
+	a, err := googlecloud.Driver.Admin(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.Close()) }()
+	client := clientOf(t, c)
+	topic, err := client.CreateTopic(t.Context(), "a.v1")
+	require.NoError(t, err)
+	dead, err := client.CreateTopic(t.Context(), "dead")
+	require.NoError(t, err)
+	for _, one := range []struct {
+		have                  pubsub.SubscriptionConfig
+		detail, remedy, start string
+	}{
+		{
+			pubsub.SubscriptionConfig{PushConfig: pubsub.PushConfig{Endpoint: "https://shop.example/hook?token=secret"}},
+			"pushes to https://shop.example/hook: its consumer hears nothing", "update a.v1-test-reader --push-endpoint=)", "make it a pull subscription",
+		},
+		{
+			pubsub.SubscriptionConfig{BigQueryConfig: pubsub.BigQueryConfig{Table: "p.d.events"}},
+			"writes to BigQuery, table p.d.events: its consumer hears nothing", "--clear-bigquery-config", "make it a pull subscription",
+		},
+		{
+			pubsub.SubscriptionConfig{CloudStorageConfig: pubsub.CloudStorageConfig{Bucket: "events"}},
+			"writes to Cloud Storage, bucket events: its consumer hears nothing", "--clear-cloud-storage-config", "make it a pull subscription",
+		},
+		{
+			pubsub.SubscriptionConfig{DeadLetterPolicy: &pubsub.DeadLetterPolicy{DeadLetterTopic: dead.String(), MaxDeliveryAttempts: 5}},
+			"has a dead-letter policy: after 5 deliveries an event goes to " + dead.String() + ", and is lost to its consumer", "update a.v1-test-reader --clear-dead-letter-policy)", "",
+		},
+	} {
+		one.have.Topic, one.have.EnableMessageOrdering, one.have.ExpirationPolicy = topic, true, time.Duration(0)
+		made, err := client.CreateSubscription(t.Context(), "a.v1-test-reader", one.have)
+		require.NoError(t, err)
+		plan, err := a.Plan(t.Context())
+		require.NoError(t, err)
+		require.Len(t, plan, 1, one.detail)
+		require.Equal(t, driver.Change{Topic: "a.v1", Action: driver.Drift, Detail: "the subscription a.v1-test-reader " + one.detail, Remedy: plan[0].Remedy}, plan[0])
+		require.Contains(t, plan[0].Remedy, one.remedy)
+		started, err := googlecloud.Driver.Open(t.Context(), o)
+		if one.start == "" {
+			require.NoError(t, err)
+			require.NoError(t, started.Close())
+		} else {
+			require.ErrorContains(t, err, "the subscription a.v1-test-reader "+one.detail+": "+one.start)
+		}
+		require.NoError(t, made.Delete(t.Context()))
+	}
 }
 
 // A Pub/Sub that does not answer is told, with the setting.

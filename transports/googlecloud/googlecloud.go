@@ -157,11 +157,11 @@ func (t *Transport) makeSubscription(ctx context.Context, topic, consumer string
 		return fmt.Errorf("subscription %s: %w", name, err)
 	}
 	have, e := t.client.Subscription(name).Config(ctx)
-	switch {
-	case e != nil:
+	if e != nil {
 		return fmt.Errorf("subscription %s: %w", name, e)
-	case flaw(have, topic) != "":
-		return fmt.Errorf("the subscription %s %s: %s", name, flaw(have, topic), remedy)
+	}
+	if flaw, remedy := flawOf(have, topic); flaw != "" {
+		return fmt.Errorf("the subscription %s %s: %s", name, flaw, remedy)
 	}
 	return nil
 }
