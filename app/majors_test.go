@@ -13,13 +13,13 @@ import (
 	"github.com/first-viscount/viscount/transports/driver"
 )
 
-// memoV1 and memoV2 are two major versions of an example's contract.
+// MemoV1 and MemoV2 are two major versions of an example's contract. Tests outside the package see them too.
 type (
-	memoV1 struct {
+	MemoV1 struct {
 		ID   string `json:"id" rule:"id"`
 		Text string `json:"text" rule:"text"`
 	}
-	memoV2 struct {
+	MemoV2 struct {
 		ID   string `json:"id" rule:"id"`
 		Body string `json:"body" rule:"text"`
 	}
@@ -29,19 +29,24 @@ func memo(version string) events.Contract {
 	return events.Contract{Type: "memo.written", Version: version, Key: "id", Publisher: "memo-service", Retention: events.Day, Purpose: "p", When: "w"}
 }
 
-func (memoV1) Contract() events.Contract { return memo("1.0") }
-func (memoV2) Contract() events.Contract { return memo("2.0") }
-func (p memoV1) Validate() error         { return events.Check(p) }
-func (p memoV2) Validate() error         { return events.Check(p) }
+func (MemoV1) Contract() events.Contract { return memo("1.0") }
+func (MemoV2) Contract() events.Contract { return memo("2.0") }
+func (p MemoV1) Validate() error         { return events.Check(p) }
+func (p MemoV2) Validate() error         { return events.Check(p) }
+
+// Memos are the definitions of both.
+func Memos() []events.Definition {
+	return []events.Definition{events.Define[MemoV1](), events.Define(events.From(func(p MemoV1) (MemoV2, error) {
+		return MemoV2{ID: p.ID, Body: p.Text}, nil
+	}))}
+}
 
 // TestTopicsOfEveryMajorVersion: a publisher emits both while the older one is kept, and a handler of the newer one hears both.
 // topics plan, list and apply go by the same options.
 func TestTopicsOfEveryMajorVersion(t *testing.T) {
-	catalogue, err := events.Platform().With(events.Define[memoV1](), events.Define(events.From(func(p memoV1) (memoV2, error) {
-		return memoV2{ID: p.ID, Body: p.Text}, nil
-	})))
+	catalogue, err := events.Platform().With(Memos()...)
 	require.NoError(t, err)
-	handler := func(context.Context, *store.Tx, events.Event[memoV2]) error { return nil }
+	handler := func(context.Context, *store.Tx, events.Event[MemoV2]) error { return nil }
 	publisher, reader := router.Consumer{Name: "memo"}, router.Consumer{Name: "reader", Routes: []router.Route{router.On(handler)}}
 	one, two := memo("1.0"), memo("2.0")
 	topics := []driver.Topic{{Name: one.Topic(), Retention: events.Day}, {Name: two.Topic(), Retention: events.Day}}

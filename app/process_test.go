@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/first-viscount/viscount/internal/servertest"
+	"github.com/first-viscount/viscount/store/postgrestest"
 )
 
 // process is a server that runs as a child of the test.
@@ -35,5 +36,6 @@ func telling(t *testing.T) map[string]string {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	servertest.Clean()
+	postgrestest.Stop()
 	os.Exit(code)
 }

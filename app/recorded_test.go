@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,9 +42,6 @@ var brokered = map[string]func(t *testing.T) (change func(*app.Options), publish
 			}
 	},
 	"sql": func(t *testing.T) (func(*app.Options), func(string, []byte)) {
-		if os.Getenv("TEST_POSTGRES") == "" && os.Getenv("REQUIRE_BROKERS") == "" {
-			t.Skip("TEST_POSTGRES names no server: run make test-brokers")
-		}
 		url := postgrestest.Database(t)
 		db, err := sql.Open("pgx", url)
 		require.NoError(t, err)
