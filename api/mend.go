@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -42,6 +43,7 @@ type Mended struct {
 	DryRun      bool            `json:"dry_run"`
 	Tried       int64           `json:"tried"` // that were taken in hand
 	Outcomes    Outcomes        `json:"outcomes"`
+	Waits       []Wait          `json:"waits,omitzero"`   // why those wait that were not handled; they go on by themselves
 	Failures    []LetterFailure `json:"failures"`         // of those that failed, by cause
 	Stopped     *LetterFailure  `json:"stopped,omitzero"` // why it ended before its time
 	Next        string          `json:"next,omitzero"`    // some may be left: repeat the request with this as after
@@ -60,6 +62,12 @@ type Outcomes struct {
 	Released  int64 `json:"released"`
 	Gone      int64 `json:"gone"`    // was no dead letter any more
 	Skipped   int64 `json:"skipped"` // nothing was to be done, or it cannot be tried out
+}
+
+// Wait is why events wait, as WaitingEvent's code.
+type Wait struct {
+	Code  string `json:"code"`
+	Count int64  `json:"count"`
 }
 
 // LetterFailure is why dead letters failed.
@@ -241,6 +249,9 @@ func (m *mender) here(service *router.Service, ids []store.LetterID, after store
 		return nil
 	}
 	part := Mended{Tried: done.Tried, Outcomes: outcomesOf(done.Outcomes)}
+	for _, code := range slices.Sorted(maps.Keys(done.Waits)) {
+		part.Waits = append(part.Waits, Wait{code, done.Waits[code]})
+	}
 	for _, f := range done.Failures {
 		part.Failures = append(part.Failures, failureOf(service.Name(), f))
 	}
@@ -305,6 +316,9 @@ func (a *Mended) Add(part Mended) {
 	for _, f := range part.Failures {
 		a.addFailure(f)
 	}
+	for _, w := range part.Waits {
+		a.addWait(w)
+	}
 	a.Stopped, a.Next = part.Stopped, part.Next
 	for _, line := range part.Unreachable {
 		if !slices.Contains(a.Unreachable, line) {
@@ -315,6 +329,15 @@ func (a *Mended) Add(part Mended) {
 	for i := range sum {
 		*sum[i] += *more[i]
 	}
+}
+
+func (a *Mended) addWait(w Wait) {
+	i := slices.IndexFunc(a.Waits, func(known Wait) bool { return known.Code == w.Code })
+	if i < 0 {
+		a.Waits = append(a.Waits, w)
+		return
+	}
+	a.Waits[i].Count += w.Count
 }
 
 func (a *Mended) addFailure(f LetterFailure) {

@@ -24,6 +24,7 @@ type Mending struct {
 type Mended struct {
 	Tried    int64            // letters that were taken in hand
 	Outcomes map[string]int64 // how many ended applied, ignored, duplicate, waiting, retrying, dead, discarded, released, gone, skipped
+	Waits    map[string]int64 // of those that wait, how many for which reason (store.Wait…)
 	Failures []LetterFailure  // of those that failed, by cause
 	Stopped  *LetterFailure   // why it ended before its time, nil if it did not
 	Last     store.LetterID   // the last that was taken in hand
@@ -60,6 +61,7 @@ const mendingBatch = 32
 type mended struct {
 	outcome string
 	failure *LetterFailure
+	wait    string // why it waits, "" if it does not
 }
 
 // action is what is done with each letter.
@@ -98,7 +100,7 @@ func (s *Service) Preview(ctx context.Context, m Mending) (Mended, error) {
 }
 
 func (s *Service) mend(ctx context.Context, m Mending, a action) (Mended, error) {
-	result := Mended{Outcomes: map[string]int64{}, Last: m.After}
+	result := Mended{Outcomes: map[string]int64{}, Waits: map[string]int64{}, Last: m.After}
 	var err error
 	began := time.Now()
 	for size := a.first; err == nil; size = min(2*size, mendingBatch) {
@@ -148,6 +150,9 @@ func (s *Service) mendBatch(ctx context.Context, m Mending, a action, batch []st
 	for i, one := range done {
 		if one.outcome != "" {
 			result.Outcomes[one.outcome]++
+		}
+		if one.wait != "" {
+			result.Waits[one.wait]++
 		}
 		if one.failure == nil {
 			continue

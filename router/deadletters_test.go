@@ -120,6 +120,34 @@ func TestARequeueEndsWhenTheSameFingerprintReturns(t *testing.T) {
 	require.False(t, mended.More)
 }
 
+// What can only wait again is no success to keep quiet about: behind a later letter that holds the key, or at a paused consumer
+// (a dry run tries the handler all the same).
+func TestARequeueSaysWhatWaitsAgainAndWhy(t *testing.T) {
+	b := newBench(t, router.Settings{})
+	b.created = failing
+	b.Receive(created("o1"))
+	b.mend(b.Service().Release, operator)
+	b.Receive(created("o1"))
+	b.Receive(created("o2"))
+	b.created = working
+	first, other := operator, operator
+	first.Filter.IDs, other.Filter.Key = []store.LetterID{{N: 1}}, "o2"
+	want := func(done router.Mended, why string) {
+		t.Helper()
+		require.Equal(t, []any{map[string]int64{"waiting": 1}, map[string]int64{why: 1}}, []any{done.Outcomes, done.Waits})
+	}
+	want(b.mend(b.Service().TryOut, first), store.WaitHeld)
+	want(b.mend(b.Service().Requeue, first), store.WaitHeld)
+	require.NoError(t, b.Service().Pause(t.Context(), "anna", "maintenance"))
+	tried := b.mend(b.Service().TryOut, other)
+	require.Equal(t, []any{map[string]int64{"applied": 1}, map[string]int64{}}, []any{tried.Outcomes, tried.Waits})
+	want(b.mend(b.Service().Requeue, other), store.WaitPaused)
+	require.Empty(t, b.handled())
+	require.NoError(t, b.Service().Resume(t.Context(), "anna", "done"))
+	b.Settle()
+	require.Equal(t, []string{"created o2"}, b.handled(), "it goes on by itself")
+}
+
 func TestADryRunCountsAndLeavesNothing(t *testing.T) {
 	b := newBench(t, router.Settings{}, router.Do("tidy", func(ctx context.Context, tx *store.Tx, p struct{}) error { return errors.New("no broom") }),
 		router.Call("ask", func(context.Context, struct{}) (int, error) { return 0, errors.New("no answer") }, func(context.Context, *store.Tx, struct{}, int) error { return nil }))

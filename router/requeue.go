@@ -166,7 +166,8 @@ func (s *Service) standing(ctx context.Context, p store.Parked) (done mended, er
 			return err
 		}
 		done.outcome = current.State.String()
-		if current.State != store.Waiting {
+		if done.wait = current.Code; current.State != store.Waiting {
+			done.wait = ""
 			done.failure = &LetterFailure{ID: store.LetterID{N: p.ID}, Code: current.Code, Detail: current.Detail, Fingerprint: current.Fingerprint}
 		}
 		return nil
@@ -190,7 +191,7 @@ func (s *Service) requeueJob(ctx context.Context, m Mending, l store.DeadLetter)
 	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) error {
 		again, err := store.Letter(ctx, r, l.ID)
 		if err == nil {
-			done = mended{outcomeDead, &LetterFailure{ID: l.ID, Code: again.Code, Detail: again.Detail, Fingerprint: again.Fingerprint}}
+			done = mended{outcome: outcomeDead, failure: &LetterFailure{ID: l.ID, Code: again.Code, Detail: again.Detail, Fingerprint: again.Fingerprint}}
 			return nil
 		}
 		if !errors.Is(err, store.ErrNoLetter) {
@@ -199,7 +200,7 @@ func (s *Service) requeueJob(ctx context.Context, m Mending, l store.DeadLetter)
 		planned, err := store.JobPlanned(ctx, r, l.ID.N)
 		done.outcome = outcomeApplied
 		if planned {
-			done = mended{outcomeRetrying, &LetterFailure{ID: l.ID, Code: CodeHandlerFailed, Detail: "it failed and will be tried again by itself"}}
+			done = mended{outcome: outcomeRetrying, failure: &LetterFailure{ID: l.ID, Code: CodeHandlerFailed, Detail: "it failed and will be tried again by itself"}}
 		}
 		return err
 	})
@@ -226,7 +227,9 @@ func (s *Service) tryOut(ctx context.Context, _ Mending, l store.DeadLetter) (me
 		h = wrap(h)
 	}
 	_, err = h(msg)
-	return s.tried(l, d.outcome, err)
+	done, err := s.tried(l, d.outcome, err)
+	done.wait = d.reason
+	return done, err
 }
 
 // tried tells how a trial ended.
@@ -238,7 +241,7 @@ func (s *Service) tried(l store.DeadLetter, outcome string, err error) (mended, 
 		return mended{}, err
 	}
 	v := judge(err)
-	return mended{outcomeDead, &LetterFailure{ID: l.ID, Code: v.code, Detail: v.detail, Fingerprint: fingerprint(s.Name(), l.Type, v.code, v.detail)}}, nil
+	return mended{outcome: outcomeDead, failure: &LetterFailure{ID: l.ID, Code: v.code, Detail: v.detail, Fingerprint: fingerprint(s.Name(), l.Type, v.code, v.detail)}}, nil
 }
 
 // trial is transact for a dry run: everything happens, then nothing has.
@@ -250,7 +253,7 @@ func (s *Service) trial(next message.HandlerFunc) message.HandlerFunc {
 			if err := s.tryEvent(ctx, tx, &try, msg, next); err != nil {
 				return err
 			}
-			d.outcome = try.outcome
+			d.outcome, d.reason = try.outcome, try.reason
 			return errRolledBack
 		})
 		if errors.Is(err, errRolledBack) {
@@ -271,7 +274,7 @@ func (s *Service) tryEvent(ctx context.Context, tx *store.Tx, d *delivery, msg *
 	}
 	wait, _, err := s.mustWait(ctx, tx, d)
 	if err != nil || wait != "" {
-		d.outcome = outcomeWaiting
+		d.outcome, d.reason = outcomeWaiting, wait
 		return err
 	}
 	d.tx = tx
@@ -291,7 +294,7 @@ func (s *Service) tryEvent(ctx context.Context, tx *store.Tx, d *delivery, msg *
 func (s *Service) tryJob(ctx context.Context, l store.DeadLetter) (mended, error) {
 	job, known := s.jobs[l.Type]
 	if known && job.outside != nil {
-		return mended{outcomeSkipped, &LetterFailure{ID: l.ID, Code: CodeOutside, Detail: "the job " + l.Type + " touches the world outside, which a dry run cannot take back", Fingerprint: l.Fingerprint}}, nil
+		return mended{outcome: outcomeSkipped, failure: &LetterFailure{ID: l.ID, Code: CodeOutside, Detail: "the job " + l.Type + " touches the world outside, which a dry run cannot take back", Fingerprint: l.Fingerprint}}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.AttemptTimeout)
 	defer cancel()

@@ -201,6 +201,9 @@ func printMended(out io.Writer, m mending, a api.Mended, total int64) error {
 		line += ": " + strings.Join(parts, ", ")
 	}
 	fmt.Fprintln(out, line)
+	for _, w := range a.Waits {
+		fmt.Fprintf(out, "  %d × not handled, waits: %s (viscount waiting list --code %s)\n", w.Count, waitWords[w.Code], w.Code)
+	}
 	for _, f := range a.Failures {
 		fmt.Fprintf(out, "  %d × %s in %s: %s (as %s)\n", f.Count, f.Code, f.Service, cell(f.Detail, 120), f.ID)
 	}

@@ -74,9 +74,12 @@ func waitReason(w api.WaitingEvent) string {
 	case w.Awaits != "":
 		return "for " + w.Awaits
 	}
-	return map[string]string{
-		"key_held": "behind a failed event of its key", "behind": "behind an earlier event of its key", "paused": "the consumer is paused", "circuit": "the consumer's circuit is open",
-	}[w.Code]
+	return waitWords[w.Code]
+}
+
+var waitWords = map[string]string{
+	store.WaitHeld: "behind a failed event of its key", store.WaitBehind: "behind an earlier event of its key", store.WaitFollows: "for its predecessor",
+	store.WaitPaused: "the consumer is paused", store.WaitCircuit: "the consumer's circuit is open",
 }
 
 func waitEnd(w api.WaitingEvent) string {
