@@ -214,6 +214,50 @@ func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
 	require.Equal(t, []string{"created o2"}, b.handled())
 }
 
+// A handler that the stop cancels has not failed: an arrival comes again as if it had never come, and an event that is tried
+// again keeps its attempts. Seen red without context.Canceled in store.Uncounted: the arrival is acknowledged
+// and parked as failed.
+func TestAHandlerCancelledByTheStopHasNotFailed(t *testing.T) {
+	b := newBench(t, router.Settings{DelayedRetries: []time.Duration{0}})
+	arrival := orderMessage(t, "o1", b.Now())
+	arrive := func(ctx context.Context) error {
+		return b.Service().Deliver(ctx, created("o1").Contract().Topic(), arrival.Copy())
+	}
+	again := func(ctx context.Context) error {
+		_, err := b.Service().Recover(ctx)
+		return err
+	}
+	stopped := func(run func(ctx context.Context) error) {
+		t.Helper()
+		ctx, stop := context.WithCancel(t.Context())
+		b.created = func(ctx context.Context, _ *store.Tx) error {
+			stop()
+			<-ctx.Done()
+			return fmt.Errorf("asking the shelf: %w", ctx.Err())
+		}
+		calls := b.calls
+		require.ErrorIs(t, run(ctx), context.Canceled)
+		require.Equal(t, calls+1, b.calls, "it was in the handler, and is not tried again meanwhile")
+		require.Empty(t, b.letters())
+	}
+	stopped(arrive)
+	require.Zero(t, b.count(store.Retrying), "counted as failed")
+	b.created = failing
+	require.NoError(t, arrive(t.Context()))
+	stopped(again)
+	require.EqualValues(t, 1, b.count(store.Retrying))
+	var p store.Parked
+	b.View(func(ctx context.Context, r store.Reader) (err error) {
+		p, _, err = store.ParkedRow(ctx, r, 1)
+		return err
+	})
+	require.Equal(t, 1, p.Attempts, "that of the handler that failed")
+	b.created = working
+	require.NoError(t, again(t.Context()))
+	require.Equal(t, "applied", b.state(p.EventID))
+	require.Equal(t, []string{"created o1"}, b.handled())
+}
+
 func TestPredecessorsAreWaitedForWithALimit(t *testing.T) {
 	b := newBench(t, router.Settings{FollowsTimeout: time.Minute})
 	b.Receive(completed("o1"))
