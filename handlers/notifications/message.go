@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,11 +97,8 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, targets []target, n no
 	for _, t := range targets {
 		locks = append(locks, t.recipient)
 	}
-	if n.subject == Products {
-		slices.Sort(locks)
-		if err := tx.Lock(ctx, locks...); err != nil {
-			return err
-		}
+	if err := tx.Lock(ctx, locks...); err != nil { // an erasure comes before it, or finds what it leaves
+		return err
 	}
 	for _, t := range targets {
 		for _, channel := range t.channels(n.subject) {

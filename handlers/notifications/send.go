@@ -244,7 +244,23 @@ func (s *Service) Erase(ctx context.Context, tx *store.Tx, customer string) erro
 	if len(letters) == 0 {
 		return nil
 	}
-	return tx.Enqueue(ctx, store.Job{Kind: ForgetJob, Name: recipient, Key: recipient, Payload: Forgotten{MessageIDs: letters}})
+	return forget(ctx, tx, recipient, letters)
+}
+
+// forgetAgain is long after an attempt that was under way when it was cancelled has written its mail.
+const forgetAgain = 10 * time.Minute
+
+// forget has the mailer remove what it keeps of messages: now, and again when no attempt can be under way any more.
+func forget(ctx context.Context, tx *store.Tx, recipient string, messages []string) error {
+	for name, due := range map[string]time.Time{recipient: tx.Now(), recipient + " again": tx.Now().Add(forgetAgain)} {
+		if err := tx.CancelJob(ctx, ForgetJob, name); err != nil { // an earlier one knows of fewer messages
+			return err
+		}
+		if err := tx.Enqueue(ctx, store.Job{Kind: ForgetJob, Name: name, Key: recipient, Due: due, Payload: Forgotten{MessageIDs: messages}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AskForget has the mailer remove what it keeps, outside of any transaction.
