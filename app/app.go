@@ -86,7 +86,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	}()
 	a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Config.HTTP.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s (http.listen, --listen): %w", o.Config.HTTP.Listen, err)
+		return nil, fmt.Errorf("listening on %s: set another address with --listen or http.listen, or end what listens there: %w", o.Config.HTTP.Listen, err)
 	}
 	platform, consumers, err := a.chosen()
 	if err != nil {

@@ -27,3 +27,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	return m
 }
+
+// begin makes a store's counters of failures stand at 0 from its start on: a rate misses the first count of one that appears.
+func (m *Metrics) begin(service string) {
+	m.refused.WithLabelValues(service)
+	m.abandoned.WithLabelValues(service)
+	for _, operation := range []string{"begin", "lock", "savepoint", "outbox", "commit", "read", "dead_letter"} {
+		m.failures.WithLabelValues(service, operation)
+	}
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -106,7 +107,9 @@ func applyAll(ctx context.Context, d dialect, db *sql.DB, o Options) error {
 func planned(ctx context.Context, d dialect, db *sql.DB, o Options) (all []Migration, err error) {
 	err = eachTables(d, db, o.Migrations, func(tables string, provider *goose.Provider) error {
 		applied, err := appliedAt(ctx, d, db, tables+"_version")
-		for _, source := range provider.ListSources() {
+		sources := provider.ListSources()
+		slices.SortFunc(sources, func(a, b *goose.Source) int { return cmp.Compare(a.Version, b.Version) }) // those of one database's folder come last
+		for _, source := range sources {
 			all = append(all, Migration{Service: o.Service, Tables: tables, Name: path.Base(source.Path), Applied: applied[source.Version]})
 		}
 		return err

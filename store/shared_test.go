@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -269,6 +270,9 @@ func TestMigrationsArePlannedCheckedAndAppliedOnce(t *testing.T) {
 	plan, err := store.Plan(t.Context(), o)
 	require.NoError(t, err)
 	require.Greater(t, len(plan), 2)
+	require.True(t, slices.IsSortedFunc(plan, func(a, b store.Migration) int {
+		return cmp.Or(-cmp.Compare(a.Tables, b.Tables), cmp.Compare(a.Name, b.Name))
+	}), "as they are applied: %v", plan)
 	pending := func(m store.Migration) bool { return m.Applied.IsZero() }
 	require.False(t, slices.ContainsFunc(plan, func(m store.Migration) bool { return !pending(m) }))
 	o.Migrate = store.MigrateCheck

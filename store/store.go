@@ -142,6 +142,7 @@ func (s *Store) setDefaults(r prometheus.Registerer) {
 	if s.metrics == nil {
 		s.metrics = NewMetrics(r)
 	}
+	s.metrics.begin(s.name)
 	if s.groupSize == 0 {
 		s.groupSize = defaultGroup
 	}

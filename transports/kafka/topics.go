@@ -76,7 +76,7 @@ func (t *Transport) create(ctx context.Context, c config.KafkaTopics, topics []d
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("topics were created, but the brokers do not show them after %v: %w", createTimeout, errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("topics were created, but the brokers do not show them after %v; start again when the brokers are less busy: %w", createTimeout, errors.Join(err, context.Cause(ctx)))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
