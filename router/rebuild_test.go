@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -155,6 +156,52 @@ func TestWhatNoEventBringsBackMustNotChangeMeanwhile(t *testing.T) {
 	standing := c.Rebuild(false)
 	require.Equal(t, router.RebuildFailed, standing.State)
 	require.Contains(t, standing.Detail, "notes changed during the rebuild")
+}
+
+// TestARebuildNeverRepeatsOutsideEffects has a handler do everything that leaves a projection: an event, a job that asks the
+// world, and one that is due later. In the rebuild the shadow swallows them all.
+func TestARebuildNeverRepeatsOutsideEffects(t *testing.T) {
+	asked := map[string]int{}
+	kit := routertest.New(t, sums,
+		router.On(func(ctx context.Context, tx *store.Tx, e events.Event[events.OrderCreated]) error {
+			_, err := tx.Exec(ctx, "INSERT INTO sums (event_type, n) VALUES ($1, 1) ON CONFLICT (event_type) DO UPDATE SET n = sums.n + 1", e.EventType)
+			id := e.Data.OrderID
+			return errors.Join(err,
+				tx.Emit(events.ProductOutOfStock{ProductID: "of_" + id, LocationID: "main"}),
+				tx.Enqueue(ctx, store.Job{Kind: "mail", Name: id, Key: id, Payload: id}),
+				tx.Enqueue(ctx, store.Job{Kind: "mail", Name: id + "/later", Key: id, Payload: id + "/later", Due: tx.Now().Add(time.Hour)}))
+		}),
+		router.Call("mail", func(_ context.Context, id string) (bool, error) { asked[id]++; return true, nil },
+			func(ctx context.Context, tx *store.Tx, id string, _ bool) error {
+				_, err := tx.Exec(ctx, "INSERT INTO notes (note) VALUES ($1)", id)
+				return err
+			}),
+		router.Rebuild{Tables: []string{"sums"}},
+	)
+	kit.Receive(created("o1"))
+	kit.WantOnly(events.ProductOutOfStock{ProductID: "of_o1", LocationID: "main"})
+	leaves := func() (n [3]int64) {
+		kit.View(func(ctx context.Context, r store.Reader) (err error) {
+			for i, table := range []string{"outbox", "jobs", "notes"} {
+				if n[i], err = store.CountRows(ctx, r, store.Rows{Table: table}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return n
+	}
+	before := leaves()
+	require.Equal(t, map[string]int{"o1": 1}, asked)
+	require.Equal(t, [3]int64{1, 1, 1}, before, "an event, the job that is due later, and the note of the one that ran")
+
+	kit.Record(created("o2")) // the rebuild hears of it first
+	require.Equal(t, router.RebuildDone, kit.Rebuild(false).State)
+	kit.Settle()
+	require.Equal(t, before, leaves())
+	require.Equal(t, map[string]int{"o1": 1}, asked)
+	kit.Advance(2 * time.Hour)
+	require.Equal(t, map[string]int{"o1": 1, "o1/later": 1}, asked, "what the old projection planned is done once")
 }
 
 func TestAServiceThatDeclaresNoRebuildIsToldSo(t *testing.T) {
