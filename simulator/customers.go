@@ -38,7 +38,7 @@ func (r *run) recountCustomers(ctx context.Context, b *books) error {
 	var customers []string
 	known := map[string]bool{}
 	for _, e := range b.ended {
-		if !known[e.customer] && e.money() {
+		if !known[e.customer] { // one without a completed order, too: nothing may be counted for him
 			known[e.customer] = true
 			customers = append(customers, e.customer)
 		}
@@ -73,10 +73,14 @@ func (b *books) customer(id string, facts customerFacts, history []historyFacts)
 		}
 	}
 	for _, e := range b.ended {
-		if e.customer != id || !e.money() {
+		if e.customer != id {
 			continue
 		}
 		h, found := there[e.id]
+		if !e.money() {
+			r.check(!found, "%s of %s: no money was kept or went back, and the history says %+v", e.id, id, h)
+			continue
+		}
 		want := historyFacts{OrderID: e.id, Refunded: e.refunded, Currency: h.Currency, Status: "not_completed"}
 		if e.completed {
 			want.Final, want.Earned, want.Status = e.final, int64(e.final/100), "completed"

@@ -177,10 +177,10 @@ func (r *run) messages(ctx context.Context) (list []messageFacts, err error) {
 	return list, err
 }
 
-// productEvents reads what was recorded of the run's products.
-func (r *run) productEvents(ctx context.Context) (list []productEvent, err error) {
+// productEvents reads what was recorded of the run's products, each event once.
+func (r *run) productEvents(ctx context.Context, types ...string) (list []productEvent, err error) {
 	seen := map[string]bool{}
-	for _, eventType := range []string{"product.price_changed", "product.out_of_stock", "inventory.low_stock_alert"} {
+	for _, eventType := range types {
 		for after := ""; ; {
 			var page struct {
 				Items []jsontext.Value `json:"items"`
@@ -214,7 +214,7 @@ func (r *run) recountMessages(ctx context.Context, b *books) error {
 	if err := r.http.get(ctx, "/notifications/staff", &staff); err != nil && !refusedWith(err, "not_found") { // an older server
 		return err
 	}
-	happened, err := r.productEvents(ctx)
+	happened, err := r.productEvents(ctx, "product.price_changed", "product.out_of_stock", "inventory.low_stock_alert")
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 // world is what an honest platform says of one completed order of 7.00, of which 1.50 came back.
 type world struct {
 	ended    ended
+	dropped  ended // cancelled before anything was paid
 	customer customerFacts
 	history  []historyFacts
 	balance  balanceFacts
@@ -23,6 +24,7 @@ type world struct {
 	happened []productEvent
 	received map[string]bool
 	trail    []record
+	adjusted []productEvent
 	orders   []purchaseFacts
 	product  *product
 	stock    int64 // adjusted, as inventory says
@@ -34,7 +36,8 @@ type world struct {
 func honestWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		ended: ended{id: "order_1", customer: "cust_1", completed: true, final: 700, refunded: 150, captured: 700, paidBack: 150, announced: []string{"created", "validated"}},
+		ended:   ended{id: "order_1", customer: "cust_1", completed: true, final: 700, refunded: 150, captured: 700, paidBack: 150, announced: []string{"created", "validated"}},
+		dropped: ended{id: "order_2", customer: "cust_1"},
 		history: []historyFacts{
 			{OrderID: "order_1", Status: "completed", Currency: "USD", Final: 700, Refunded: 150, Earned: 7, TakenBack: 2},
 			{OrderID: "order_0", Status: "not_completed", Currency: "USD", Refunded: 900},
@@ -67,6 +70,7 @@ func honestWorld(t *testing.T) *world {
 		{customer: "cust_1", channels: []string{byEmail, byWebhook}}, {customer: "cust_2", channels: []string{byEmail}, noOrders: true, watches: []string{"prod_1_t_1"}},
 	}
 	w.staff, w.received = []staffFacts{{"staff:webhook", byWebhook}}, map[string]bool{"m2": true}
+	require.NoError(t, json.Unmarshal([]byte(`[{"event_id":"e1","data":{"product_id":"prod_1"}},{"event_id":"e2","data":{"product_id":"prod_1"}}]`), &w.adjusted))
 	w.append(record{EventID: "e1", Product: "prod_1", New: 10})
 	w.append(record{EventID: "e2", Product: "prod_1", Old: 10, New: 40, Reference: "po_1"})
 	return w
@@ -85,14 +89,14 @@ func (w *world) append(r record) {
 
 func (w *world) broken() (names []string) {
 	b := newBooks(&run{Options: Options{Seed: 1}, id: "t", contacts: w.contacts})
-	b.ended, b.adjusted = []ended{w.ended}, map[string]int64{"prod_1": w.stock}
+	b.ended, b.adjusted = []ended{w.ended, w.dropped}, map[string]int64{"prod_1": w.stock}
 	b.customer("cust_1", w.customer, w.history)
 	b.balanced(w.balance)
 	b.journal(w.journal)
 	b.messages(b.tellings(w.contacts, w.staff, w.happened), w.messages)
 	b.arrivals(w.messages, func(message string) bool { return w.received[message] })
 	b.counted(w.revenue)
-	b.trail([]*product{w.product}, w.trail)
+	b.trail([]*product{w.product}, w.adjusted, w.trail)
 	b.purchases(w.product, w.orders)
 	b.found("product", w.active, w.found)
 	for _, i := range b.invariants() {
@@ -130,7 +134,10 @@ func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 		change func(w *world)
 		rule   string
 	}{
-		"an order is missing in the history":     {func(w *world) { w.history = w.history[1:] }, history},
+		"an order is missing in the history": {func(w *world) { w.history = w.history[1:] }, history},
+		"an order without money is counted": {func(w *world) {
+			w.history = append(w.history, historyFacts{OrderID: "order_2", Status: "not_completed", Currency: "USD"})
+		}, history},
 		"a refund was forgotten":                 {func(w *world) { w.history[0].Refunded = 0 }, history},
 		"points were not taken back":             {func(w *world) { w.history[0].TakenBack = 0 }, history},
 		"a refund of a cancelled order counts":   {func(w *world) { w.customer.Value[0].Net = events.Money(0) }, history},
@@ -159,6 +166,8 @@ func TestTheRecountOfTheListenersFindsEveryKindOfBreakage(t *testing.T) {
 		"records were exchanged":                 {func(w *world) { w.trail[0], w.trail[1] = w.trail[1], w.trail[0] }, chain},
 		"a record was inserted":                  {func(w *world) { w.trail = append(w.trail, w.trail[1]) }, chain},
 		"an adjustment is not in the trail":      {func(w *world) { w.trail = w.trail[:1] }, trail},
+		"a record was lost and another invented": {func(w *world) { w.trail[1].EventID = "e9" }, trail},
+		"a recorded adjustment changes nothing":  {func(w *world) { w.adjusted = append(w.adjusted, productEvent{EventID: "e3"}) }, trail},
 		"an adjustment stands twice":             {func(w *world) { w.append(w.trail[0]) }, trail},
 		"two open purchase orders":               {func(w *world) { w.orders[2].Location = "main" }, open},
 		"a delivery raised the stock twice": {func(w *world) {

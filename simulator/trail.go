@@ -60,14 +60,19 @@ func (r *run) recountTrail(ctx context.Context, b *books) error {
 	if err != nil {
 		return err
 	}
-	b.trail(r.shop.products, trail)
+	adjustments, err := r.productEvents(ctx, "inventory.adjusted")
+	if err != nil {
+		return err
+	}
+	b.trail(r.shop.products, adjustments, trail)
 	return nil
 }
 
 var genesis = strings.Repeat("0", 64)
 
-// trail checks the chain from its beginning, and that it tells of every adjustment of the run's products.
-func (b *books) trail(products []*product, trail []record) {
+// trail checks the chain from its beginning, and that it tells of every adjustment of the run's products, and of no other: by
+// the recorded events, because in sums a lost record and an invented one make up for each other.
+func (b *books) trail(products []*product, adjustments []productEvent, trail []record) {
 	chain := b.rule("audit: the chain verifies")
 	once := b.rule("audit: every adjustment stands in the trail once")
 	previous, seen, changed := genesis, map[string]bool{}, map[string]int64{}
@@ -80,6 +85,18 @@ func (b *books) trail(products []*product, trail []record) {
 		b.deliveries[r.Reference] += r.New - r.Old
 	}
 	b.trailed = true
+	recorded := map[string]bool{}
+	for _, e := range adjustments {
+		recorded[e.EventID] = true
+		once.check(seen[e.EventID], "event %s, an adjustment of %s, stands nowhere", e.EventID, e.Data.ProductID)
+	}
+	own := map[string]bool{}
+	for _, p := range products {
+		own[p.id] = true
+	}
+	for _, r := range trail {
+		once.check(!own[r.Product] || recorded[r.EventID], "record %d: event %s of %s was never recorded", r.Sequence, r.EventID, r.Product)
+	}
 	for _, p := range products {
 		adjusted, known := b.adjusted[p.id]
 		once.check(!known || changed[p.id] == adjusted, "%s: the trail adds up to %d, inventory says %d", p.id, changed[p.id], adjusted)
