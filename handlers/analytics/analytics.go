@@ -24,7 +24,8 @@ var Projection = []string{"completed_orders", "refunds", "demand", "failed_reser
 
 // Service counts.
 type Service struct {
-	DefaultLocation string // where stock without a location lies
+	DefaultLocation string           // where stock without a location lies
+	Clock           func() time.Time // until when stock that is low now has been low; nil: time.Now
 }
 
 // hour is the bucket of a time.

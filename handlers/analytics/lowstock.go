@@ -18,9 +18,8 @@ type episode struct {
 }
 
 // lowStock works out for how long stock was low in each bucket.
-func lowStock(ctx context.Context, r store.Reader, of Range) ([][]any, error) {
+func lowStock(ctx context.Context, r store.Reader, of Range, now time.Time) ([][]any, error) {
 	from, to := of.micros()
-	now := time.Now().UTC()
 	all, err := store.All(ctx, r, func(s store.Scanner) (e episode, err error) {
 		var from int64
 		var to sql.NullInt64

@@ -37,7 +37,7 @@ type Report struct {
 	Name, Purpose string
 	columns       []column
 	query         string // bucketed($1 size, $2 from, $3 to, $4 product); "" for one that is worked out
-	work          func(ctx context.Context, r store.Reader, of Range) ([][]any, error)
+	work          func(ctx context.Context, r store.Reader, of Range, now time.Time) ([][]any, error)
 }
 
 type column struct {
@@ -147,7 +147,7 @@ func (s *Service) Read(ctx context.Context, r store.Reader, report Report, of Ra
 		t.Columns = append(t.Columns, c.name)
 	}
 	if report.work != nil {
-		t.Rows, err = report.work(ctx, r, of)
+		t.Rows, err = report.work(ctx, r, of, s.now())
 	} else {
 		from, to := of.micros()
 		t.Rows, err = store.All(ctx, r, report.scan, report.query+" LIMIT "+strconv.Itoa(mostRows+1), of.By.Microseconds(), from, to, of.Product)
@@ -159,6 +159,13 @@ func (s *Service) Read(ctx context.Context, r store.Reader, report Report, of Ra
 		return t, store.Refuse(store.InvalidValue, "", "the report has more than %d rows: ask for less with from, to, by or product_id", mostRows)
 	}
 	return t, nil
+}
+
+func (s *Service) now() time.Time {
+	if s.Clock == nil {
+		return time.Now().UTC()
+	}
+	return s.Clock().UTC()
 }
 
 func (r Report) scan(row store.Scanner) ([]any, error) {

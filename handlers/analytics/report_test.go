@@ -119,3 +119,15 @@ func TestLowStockLastsUntilItIsAboveItsThreshold(t *testing.T) {
 	require.Equal(t, []string{"2026-01-15T13:00 prod_1 warehouse_main 2700"},
 		read(t, k, s, "low_stock", analytics.Range{By: analytics.Hour, From: time.Date(2026, 1, 15, 13, 0, 0, 0, time.UTC), To: time.Date(2026, 1, 16, 13, 0, 0, 0, time.UTC)}))
 }
+
+func TestStockThatIsStillLowLastsUntilNow(t *testing.T) {
+	k, s := newKit(t)
+	s.Clock = k.Now
+	k.Receive(events.InventoryLowStockAlert{ProductID: "prod_1", CurrentQuantity: 3, Threshold: 10, AlertLevel: events.AlertCritical})
+	k.Advance(90 * time.Minute)
+	require.Equal(t, []string{"2026-01-15T12:00 prod_1 warehouse_main 3600", "2026-01-15T13:00 prod_1 warehouse_main 1800"},
+		read(t, k, s, "low_stock", analytics.Range{By: analytics.Hour}))
+	k.Advance(10 * time.Minute)
+	require.Equal(t, []string{"2026-01-15T13:00 prod_1 warehouse_main 2400"},
+		read(t, k, s, "low_stock", analytics.Range{By: analytics.Hour, From: time.Date(2026, 1, 15, 13, 0, 0, 0, time.UTC)}))
+}
