@@ -34,11 +34,17 @@ import (
 // run runs a command line and answers what it printed, its error's text and its exit code.
 func run(t *testing.T, stdin string, args ...string) (out, problem string, code int) {
 	t.Helper()
+	return runWith(t, stdin, io.Discard, args...)
+}
+
+// runWith is run, with standard error kept.
+func runWith(t *testing.T, stdin string, stderr io.Writer, args ...string) (out, problem string, code int) {
+	t.Helper()
 	root := newRoot()
 	var stdout bytes.Buffer
 	root.SetIn(strings.NewReader(stdin))
 	root.SetOut(&stdout)
-	root.SetErr(io.Discard)
+	root.SetErr(stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(t.Context())
 	var answer *exitError
