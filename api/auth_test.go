@@ -91,6 +91,20 @@ func TestWhoMayUseWhat(t *testing.T) {
 	}
 }
 
+// TestPersonalDataIsForAdmins: the endpoint is for viewers, its unmask is not.
+func TestPersonalDataIsForAdmins(t *testing.T) {
+	s := guarded(t)
+	for token, may := range map[string]bool{"v": false, "o": false, "a": true} {
+		status, p, _ := s.answered(t, "GET", "/api/v1/dead-letters/payments-1?unmask=true&reason=r", token, "")
+		if may {
+			require.NotContains(t, []int{401, 403}, status, "token %s: %s", token, p.Detail)
+			continue
+		}
+		require.Equal(t, http.StatusForbidden, status, "token %s", token)
+		require.Equal(t, codeForbidden, p.Code)
+	}
+}
+
 // TestTheTableAsksForTheRolesOfTheDesign: reading is for viewers, changing for operators, with few exceptions.
 func TestTheTableAsksForTheRolesOfTheDesign(t *testing.T) {
 	exceptions := map[string]Role{
