@@ -14,7 +14,7 @@ func (s *Server) operationEndpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/status", Viewer, "How the platform stands", nil, answering[Status](s.status)},
 		{http.MethodGet, "/trace/:id", Viewer, "The tree of events around an event, a correlation id or a business id", nil, answering[Trace](s.trace)},
-		{http.MethodPost, "/consumers/:service/pause", Operator, "Store what arrives instead of handling it", nil, s.setPaused(true)},
+		{http.MethodPost, "/consumers/:service/pause", Operator, "Store what arrives instead of handling it, and start no jobs", nil, s.setPaused(true)},
 		{http.MethodPost, "/consumers/:service/resume", Operator, "Handle again what arrives, and what waited", nil, s.setPaused(false)},
 	}
 }

@@ -37,6 +37,7 @@ func (s *Service) runJobs(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-s.store.JobsWake():
+		case <-s.resumed:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -46,6 +47,9 @@ func (s *Service) runJobs(ctx context.Context) {
 // startDue starts what is due, as far as slots are free, and tells how long nothing more will be.
 func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *sync.WaitGroup) (time.Duration, error) {
 	for {
+		if s.paused.Load() { // a pause keeps the consumer away from the world outside, too
+			return jobIdle, nil
+		}
 		at, found, err := s.store.NextJob(ctx)
 		if err != nil {
 			return 0, err
@@ -82,6 +86,9 @@ func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *sy
 
 // RunDueJobs runs the jobs that are due, one after the other, and tells how many ran: for tests that move the clock by hand.
 func (s *Service) RunDueJobs(ctx context.Context) (int, error) {
+	if s.paused.Load() {
+		return 0, nil
+	}
 	jobs, err := s.store.Lease(ctx, jobBatch, s.jobLease())
 	for _, job := range jobs {
 		s.runJob(ctx, job)

@@ -323,6 +323,33 @@ func TestTheSameIDWithOtherContentIsRefused(t *testing.T) {
 	require.Equal(t, []string{"created o1"}, b.handled())
 }
 
+// A pause is for maintenance of what jobs ask, too; and the audit says who paused, and why.
+func TestAPausedConsumerAsksNobody(t *testing.T) {
+	asked := 0
+	b := newBench(t, router.Settings{}, router.Call("ask",
+		func(context.Context, string) (string, error) {
+			asked++
+			return "yes", nil
+		},
+		func(context.Context, *store.Tx, string, string) error { return nil }))
+	require.NoError(t, b.Service().Pause(t.Context(), "ada", "provider maintenance"))
+	b.Do(func(ctx context.Context, tx *store.Tx) error {
+		return tx.Enqueue(ctx, store.Job{Kind: "ask", Name: "n", Key: "k", Payload: "p"})
+	})
+	b.Advance(2 * time.Hour)
+	require.Zero(t, asked)
+	require.NoError(t, b.Service().Resume(t.Context(), "bob", "done"))
+	b.Settle()
+	require.Equal(t, 1, asked)
+	b.View(func(ctx context.Context, r store.Reader) error {
+		trail, err := store.AuditOf(ctx, r, b.Service().Name())
+		require.Len(t, trail, 2)
+		require.Equal(t, []string{"ada", "pause", "provider maintenance"}, []string{trail[0].Actor, trail[0].Action, trail[0].Detail})
+		require.Equal(t, []string{"bob", "resume", "done"}, []string{trail[1].Actor, trail[1].Action, trail[1].Detail})
+		return err
+	})
+}
+
 func TestJobsRunOnceDueRetryAndAreBuried(t *testing.T) {
 	type ask struct{ N int }
 	var asked, told int

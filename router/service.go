@@ -54,6 +54,7 @@ type Service struct {
 	paused   atomic.Bool
 	filling  atomic.Bool // from recorded events: a missing predecessor is not waited for
 
+	resumed  chan struct{} // tells the jobs that a pause has ended
 	stopping chan struct{} // closed when the process begins to stop
 	stopOnce sync.Once
 
@@ -77,7 +78,7 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	s := &Service{
 		consumer: c, store: st, settings: o.Settings.withDefaults(), log: o.Logger, metrics: o.Metrics,
 		routes: map[string]*Route{}, follows: map[string][]string{}, isPredecessor: map[string]bool{}, jobs: map[string]Job{},
-		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1), stopping: make(chan struct{}), failpointAt: o.Failpoint,
+		wakeKeys: map[string]bool{}, wake: make(chan struct{}, 1), resumed: make(chan struct{}, 1), stopping: make(chan struct{}), failpointAt: o.Failpoint,
 		rebuilds: make(chan rebuildRequest),
 	}
 	s.suspicion = suspicion{alone: o.Alone, limit: s.settings.Suspects}
@@ -115,11 +116,22 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 func (s *Service) readPaused(ctx context.Context) error {
 	return s.store.View(ctx, func(ctx context.Context, r store.Reader) error {
 		value, err := store.Setting(ctx, r, pausedSetting)
-		if err == nil && s.paused.Swap(value != "") && value == "" {
-			s.wakeEverything()
+		if err == nil {
+			s.notePaused(value)
 		}
 		return err
 	})
+}
+
+// notePaused takes the setting over; what a pause kept goes on when it ends.
+func (s *Service) notePaused(value string) {
+	if s.paused.Swap(value != "") && value == "" {
+		s.wakeEverything()
+		select {
+		case s.resumed <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // index looks the routes up by topic and finds which predecessors this consumer hears.
@@ -172,7 +184,7 @@ func (s *Service) Paused() bool { return s.paused.Load() }
 // InFlight is how many messages are in the chain.
 func (s *Service) InFlight() int64 { return s.inFlight.Load() }
 
-// Pause stores arrivals as waiting until Resume; it outlives a restart and is audited.
+// Pause stores arrivals as waiting and starts no jobs until Resume; it outlives a restart and is audited.
 func (s *Service) Pause(ctx context.Context, actor, reason string) error {
 	return s.setPaused(ctx, "pause", actor, reason, reason+" by "+actor)
 }
@@ -190,8 +202,7 @@ func (s *Service) setPaused(ctx context.Context, action, actor, reason, value st
 		return tx.Audit(ctx, actor, action, s.Name(), reason)
 	})
 	if err == nil {
-		s.paused.Store(value != "")
-		s.wakeEverything()
+		s.notePaused(value)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func newRoot() *cobra.Command {
 	g.bind(root)
 	root.AddCommand(newServeCommand(g), newEventsCommand(g), newContractsCommand(g), newConfigCommand(g), newStatusCommand(g), newTraceCommand(g), newAuditCommand(g), newSimulateCommand(g), newTopicsCommand(g), newMigrateCommand(g), newDoctorCommand(g), newRebuildCommand(g), newTokenCommand(g), newVersionCommand(g))
 	root.AddCommand(newDeadLettersCommand(g), newWaitingCommand(g),
-		newPauseCommand(g, "pause", "Store what arrives for a service instead of handling it"), newPauseCommand(g, "resume", "Handle again what arrives, and what waited"))
+		newPauseCommand(g, "pause", "Store what arrives for a service instead of handling it, and start no jobs"), newPauseCommand(g, "resume", "Handle again what arrives, and what waited"))
 	root.SetFlagErrorFunc(misused)
 	refuseUnknown(root.Commands())
 	return root
