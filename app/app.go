@@ -337,6 +337,7 @@ func (a *App) Stop(ctx context.Context) error {
 		errs = append(errs, a.transport.Drain(ctx))
 	}
 	if a.router != nil {
+		errs = append(errs, a.router.FinishJobs(ctx)) // they had as long as the messages
 		errs = append(errs, a.router.Close())
 	}
 	if a.transport != nil {

@@ -72,6 +72,43 @@ func ask(t *testing.T, a *app.App, name string) {
 	}))
 }
 
+// An outside call in flight when the process stops may finish within the drain; one that outlasts it is cut off.
+func TestAJobInHandFinishesWithinTheDrain(t *testing.T) {
+	begun, answer := make(chan string, 2), make(chan struct{})
+	var done, cut atomic.Int32
+	call := router.Call("ask", func(ctx context.Context, name string) (string, error) {
+		wait := answer
+		if name == "endless" {
+			wait = nil
+		}
+		begun <- name
+		select {
+		case <-wait:
+			return "yes", nil
+		case <-ctx.Done():
+			cut.Add(1)
+			return "", ctx.Err()
+		}
+	}, func(_ context.Context, tx *store.Tx, _, _ string) error {
+		tx.OnCommit(func() { done.Add(1) })
+		return nil
+	})
+	a := working(t, call, nil)
+	ask(t, a, "soon")
+	ask(t, a, "endless")
+	<-begun
+	<-begun
+	require.NoError(t, a.Router().StopWork(t.Context()))
+	close(answer)
+	require.Eventually(t, func() bool { return done.Load() == 1 }, 30*time.Second, 10*time.Millisecond)
+	require.Zero(t, cut.Load())
+
+	over, end := context.WithCancel(t.Context())
+	end()
+	require.ErrorIs(t, a.Router().FinishJobs(over), context.Canceled)
+	require.EqualValues(t, 1, cut.Load())
+}
+
 // Jobs that come due while their consumer is paused run when it is resumed.
 func TestJobsOfAPausedConsumerRunWhenItIsResumed(t *testing.T) {
 	var service atomic.Pointer[router.Service]

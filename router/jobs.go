@@ -19,8 +19,8 @@ const (
 	jobIdle  = time.Minute
 )
 
-// runJobs runs the service's jobs as they come due, until ctx ends.
-func (s *Service) runJobs(ctx context.Context) {
+// runJobs runs the service's jobs as they come due, until ctx ends. Those in hand then may finish, until inHand ends.
+func (s *Service) runJobs(ctx, inHand context.Context) {
 	if len(s.jobs) == 0 {
 		return
 	}
@@ -28,7 +28,7 @@ func (s *Service) runJobs(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for ctx.Err() == nil {
-		pause, err := s.startDue(ctx, slots, &running)
+		pause, err := s.startDue(ctx, inHand, slots, &running)
 		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "taking jobs; trying again", "error", err)
 			pause = time.Second
@@ -45,7 +45,7 @@ func (s *Service) runJobs(ctx context.Context) {
 }
 
 // startDue starts what is due, as far as slots are free, and tells how long nothing more will be.
-func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *sync.WaitGroup) (time.Duration, error) {
+func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, running *sync.WaitGroup) (time.Duration, error) {
 	for {
 		if s.paused.Load() { // a pause keeps the consumer away from the world outside, too
 			return jobIdle, nil
@@ -78,7 +78,7 @@ func (s *Service) startDue(ctx context.Context, slots chan struct{}, running *sy
 			slots <- struct{}{}
 			running.Go(func() {
 				defer func() { <-slots }()
-				s.runJob(ctx, job)
+				s.runJob(inHand, job)
 			})
 		}
 	}
@@ -119,7 +119,14 @@ func (s *Service) runJob(ctx context.Context, row store.JobRow) {
 			return
 		}
 		s.log.ErrorContext(ctx, "a failed job could not be stored; trying again", "job", row.Kind, "error", stored)
-		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-s.stopping: // the drain is for work, not for waiting
+			timer.Stop()
 			return
 		}
 	}

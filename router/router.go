@@ -16,8 +16,10 @@ import (
 type Router struct {
 	watermill *message.Router
 	services  []*Service
-	stop      context.CancelFunc // recovery and jobs
-	idle      chan struct{}      // closed when those have returned
+	stop      context.CancelFunc // recovery, and taking jobs
+	idle      chan struct{}      // closed when recovery has returned
+	cut       context.CancelFunc // jobs in hand
+	finished  chan struct{}      // closed when those have ended
 }
 
 // Subscriber gives the subscriber of a consumer, which keeps the order of a key over all its topics.
@@ -33,7 +35,7 @@ func New(services []*Service, subscriber Subscriber, log *slog.Logger) (*Router,
 	if err != nil {
 		return nil, fmt.Errorf("making the router: %w", err)
 	}
-	r := &Router{watermill: wm, services: services, idle: make(chan struct{})}
+	r := &Router{watermill: wm, services: services, idle: make(chan struct{}), finished: make(chan struct{})}
 	for _, s := range services {
 		sub, err := subscriber(s.Name())
 		if err != nil {
@@ -92,21 +94,26 @@ func (r *Router) Start(ctx context.Context) error {
 		return ctx.Err()
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.stop = stop
-	var group sync.WaitGroup
+	inHand, cut := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop, r.cut = stop, cut
+	var group, jobs sync.WaitGroup
 	for _, s := range r.services {
 		group.Go(func() { s.recovery(work) })
-		group.Go(func() { s.runJobs(work) })
+		jobs.Go(func() { s.runJobs(work, inHand) })
 		group.Go(func() { s.runRebuilds(work) })
 	}
 	go func() {
 		defer close(r.idle)
 		group.Wait()
 	}()
+	go func() {
+		defer close(r.finished)
+		jobs.Wait()
+	}()
 	return nil
 }
 
-// StopWork ends recovery and jobs, which feed on the stores; messages go on.
+// StopWork ends recovery and takes no more jobs, which feed on the stores; messages and the jobs in hand go on.
 func (r *Router) StopWork(ctx context.Context) error {
 	for _, s := range r.services {
 		s.stop()
@@ -123,11 +130,32 @@ func (r *Router) StopWork(ctx context.Context) error {
 	}
 }
 
+// FinishJobs waits for the jobs in hand after StopWork, and cuts off those that outlast ctx: they come again.
+func (r *Router) FinishJobs(ctx context.Context) error {
+	if r.cut == nil {
+		return nil
+	}
+	select {
+	case <-r.finished:
+		return nil
+	case <-ctx.Done():
+	}
+	r.cut()
+	select { // until they have stored that they were cut off
+	case <-r.finished:
+	case <-time.After(closeTimeout):
+	}
+	return ctx.Err()
+}
+
 // Close refuses what still comes, waits for the handlers and ends Watermill's router. The transport was drained before, so
 // that nothing healthy is cut off.
 func (r *Router) Close() error {
 	for _, s := range r.services {
 		s.draining.Store(true)
+	}
+	if r.cut != nil {
+		r.cut()
 	}
 	return r.watermill.Close()
 }
