@@ -3,6 +3,8 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -182,6 +184,25 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 	})
 	require.Equal(t, map[string]any{}, outcomes(post(200, "requeue", `{"ids":["rewards-1"],"reason":"again"}`)), "repeatable without harm")
 	require.Empty(t, at.front.want(200, "GET", "/waiting", "").body["items"])
+}
+
+// What services before it did stands in the answer, when a peer refuses its part.
+func TestAPeerThatRefusesHidesNothingThatWasDone(t *testing.T) {
+	done := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"dry_run":false,"tried":2,"outcomes":{"applied":2},"failures":[]}`)
+	})
+	refusing := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, `{"status":503,"code":"unavailable","detail":"the database is away"}`)
+	})
+	p := peersOf(t, map[string][]string{"orders": {done.URL}, "payments": {refusing.URL}})
+	a := p.want(200, "POST", "/dead-letters/requeue", `{"filter":{},"reason":"mended"}`)
+	require.Equal(t, float64(2), a.body["tried"])
+	stopped := a.body["stopped"].(map[string]any)
+	require.Equal(t, "payments", stopped["service"])
+	require.Contains(t, stopped["detail"], "the database is away")
+	p.want(503, "POST", "/dead-letters/requeue", `{"filter":{"service":"payments"},"reason":"mended"}`)
 }
 
 func TestDeadLettersAreDiscardedAndKeysReleased(t *testing.T) {

@@ -242,11 +242,7 @@ func (m *mender) here(service *router.Service, ids []store.LetterID, after store
 	}
 	done, err := m.act(service, m.c.Request.Context(), request)
 	if err != nil {
-		if m.answer.Tried == 0 {
-			return err
-		}
-		m.answer.Stopped = &LetterFailure{Service: service.Name(), Code: router.CodeUnavailable, Detail: err.Error(), Count: 1}
-		return nil
+		return m.broken(service.Name(), err)
 	}
 	part := Mended{Tried: done.Tried, Outcomes: outcomesOf(done.Outcomes)}
 	for _, code := range slices.Sorted(maps.Keys(done.Waits)) {
@@ -263,6 +259,15 @@ func (m *mender) here(service *router.Service, ids []store.LetterID, after store
 		part.Next = letterID(service.Name(), done.Last)
 	}
 	m.add(part)
+	return nil
+}
+
+// broken ends the walk at a service that cannot go on: with its error if nothing was done before, else the answer tells both.
+func (m *mender) broken(service string, err error) error {
+	if m.answer.Tried == 0 {
+		return err
+	}
+	m.answer.Stopped = &LetterFailure{Service: service, Code: router.CodeUnavailable, Detail: err.Error(), Count: 1}
 	return nil
 }
 
@@ -299,10 +304,11 @@ func (m *mender) away(p *peer, ids []store.LetterID, after store.LetterID) error
 		m.answer.Unreachable = append(m.answer.Unreachable, note)
 		return nil
 	}
-	if err == nil {
-		m.add(part)
+	if err != nil {
+		return m.broken(p.Service, err)
 	}
-	return err
+	m.add(part)
+	return nil
 }
 
 func lostPeer(err error) (lost *unreachable, ok bool) { return lost, errors.As(err, &lost) }

@@ -208,7 +208,11 @@ func printMended(out io.Writer, m mending, a api.Mended, total int64) error {
 		fmt.Fprintf(out, "  %d × %s in %s: %s (as %s)\n", f.Count, f.Code, f.Service, cell(f.Detail, 120), f.ID)
 	}
 	if a.Stopped != nil {
-		fmt.Fprintf(out, "stopped at %s: it failed as before; %s not touched\n", a.Stopped.ID, letters(max(total-a.Tried, 0)))
+		where, why := a.Stopped.ID, "it failed as before"
+		if where == "" { // no letter's fault
+			where, why = a.Stopped.Service, cell(a.Stopped.Detail, 200)
+		}
+		fmt.Fprintf(out, "stopped at %s: %s; %s not touched\n", where, why, letters(max(total-a.Tried, 0)))
 	}
 	if a.DryRun {
 		fmt.Fprintln(out, "nothing was changed")
