@@ -46,6 +46,7 @@ type ServiceStatus struct {
 	LagEvents     int64   `json:"lag_events"`
 	LagSeconds    float64 `json:"lag_seconds"`
 	Paused        bool    `json:"paused"`
+	WhyPaused     string  `json:"why_paused,omitzero"` // and by whom
 }
 
 // standing is how one service stands, with what its consumers' lag is made of. Processes tell it each other.
@@ -99,7 +100,7 @@ func (s *Server) instanceStatus(ctx context.Context) instanceStatus {
 		one := standing{Hears: service.Topics(), Backlog: map[string]owed{}, ServiceStatus: ServiceStatus{
 			Service: name, Ready: err == nil, OutboxPending: st.OutboxPending, OutboxOldest: st.OutboxOldest.Seconds(), OutboxRefused: st.OutboxRefused, InFlight: service.InFlight(),
 			Waiting: st.Waiting, Retrying: st.Retrying, Dead: st.Dead, HeldKeys: st.HeldKeys, Applied: st.Counters["applied"], Ignored: st.Counters["ignored"],
-			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Discarded: st.Counters["discarded"], Paused: service.Paused(),
+			Duplicates: st.Counters["duplicate"], Invalid: st.Counters["invalid"], Discarded: st.Counters["discarded"], Paused: service.Paused(), WhyPaused: service.WhyPaused(),
 		}}
 		for topic, b := range st.Pending {
 			one.Backlog[topic] = owed{Events: b.Events, Oldest: b.Oldest.Seconds()}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -101,10 +102,11 @@ func (m *statusSum) count(instance instanceStatus) {
 			continue
 		}
 		inFlight, paused, due := before.InFlight+one.InFlight, before.Paused || one.Paused, before.Owed.and(one.Owed)
+		why := cmp.Or(before.WhyPaused, one.WhyPaused)
 		if !before.Ready && one.Ready {
 			*before = one
 		}
-		before.InFlight, before.Paused, before.Owed = inFlight, paused, due
+		before.InFlight, before.Paused, before.WhyPaused, before.Owed = inFlight, paused, why, due
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *Service) runJobs(ctx, inHand context.Context) {
 // startDue starts what is due, as far as slots are free, and tells how long nothing more will be.
 func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, running *sync.WaitGroup) (time.Duration, error) {
 	for {
-		if s.paused.Load() { // a pause keeps the consumer away from the world outside, too
+		if s.Paused() { // a pause keeps the consumer away from the world outside, too
 			return jobIdle, nil
 		}
 		at, found, err := s.store.NextJob(ctx)
@@ -86,7 +86,7 @@ func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, run
 
 // RunDueJobs runs the jobs that are due, one after the other, and tells how many ran: for tests that move the clock by hand.
 func (s *Service) RunDueJobs(ctx context.Context) (int, error) {
-	if s.paused.Load() {
+	if s.Paused() {
 		return 0, nil
 	}
 	jobs, err := s.store.Lease(ctx, jobBatch, s.jobLease())

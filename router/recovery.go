@@ -156,7 +156,7 @@ func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 		}
 		if came, err := s.predecessorStands(ctx, tx, current); err != nil {
 			return err
-		} else if came || s.paused.Load() {
+		} else if came || s.Paused() {
 			due := tx.Now().Add(s.settings.FollowsTimeout)
 			current.Due = &due
 			return tx.Repark(ctx, current)
@@ -233,7 +233,7 @@ func errOr(err error, then func() error) error {
 // recoverHeads handles the first waiting event of each topic and key (of one key, unless key is ""), those with the lowest
 // timestamp first. Ending one wakes its key, so that the next one follows.
 func (s *Service) recoverHeads(ctx context.Context, key string) error {
-	if s.paused.Load() {
+	if s.Paused() {
 		return nil
 	}
 	for after := int64(0); ctx.Err() == nil; {

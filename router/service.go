@@ -51,8 +51,8 @@ type Service struct {
 
 	inFlight atomic.Int64
 	draining atomic.Bool
-	paused   atomic.Bool
-	filling  atomic.Bool // from recorded events: a missing predecessor is not waited for
+	paused   atomic.Pointer[string] // why and by whom; nil if it is not
+	filling  atomic.Bool            // from recorded events: a missing predecessor is not waited for
 
 	resumed  chan struct{} // tells the jobs that a pause has ended
 	stopping chan struct{} // closed when the process begins to stop
@@ -125,7 +125,11 @@ func (s *Service) readPaused(ctx context.Context) error {
 
 // notePaused takes the setting over; what a pause kept goes on when it ends.
 func (s *Service) notePaused(value string) {
-	if s.paused.Swap(value != "") && value == "" {
+	var why *string
+	if value != "" {
+		why = &value
+	}
+	if before := s.paused.Swap(why); before != nil && why == nil {
 		s.wakeEverything()
 		select {
 		case s.resumed <- struct{}{}:
@@ -179,7 +183,15 @@ func (s *Service) Consumer() Consumer { return s.consumer }
 func (s *Service) Store() *store.Store { return s.store }
 
 // Paused tells whether an operator paused the consumer.
-func (s *Service) Paused() bool { return s.paused.Load() }
+func (s *Service) Paused() bool { return s.paused.Load() != nil }
+
+// WhyPaused tells why the consumer is paused and by whom, as in "maintenance by ada"; "" if it is not.
+func (s *Service) WhyPaused() string {
+	if why := s.paused.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
 
 // InFlight is how many messages are in the chain.
 func (s *Service) InFlight() int64 { return s.inFlight.Load() }

@@ -97,7 +97,7 @@ func recoverInside(next message.HandlerFunc) message.HandlerFunc {
 func (s *Service) gate(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		d := deliveryOf(msg)
-		d.paused, d.broken = s.paused.Load(), s.circuit.open.Load() && !d.probe
+		d.paused, d.broken = s.Paused(), s.circuit.open.Load() && !d.probe
 		if d.broken && d.parked != nil {
 			return nil, errOpen
 		}

@@ -128,7 +128,7 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 	viscount(exitUsage, "pause", "payments")
 	viscount(0, "pause", "payments", "--reason", "maintenance")
 	out, _ = viscount(exitNo, "status")
-	require.Contains(t, out, "payments is paused\n  next: viscount resume payments --reason WHY")
+	require.Contains(t, out, "payments is paused: maintenance by anonymous\n  next: viscount resume payments --reason WHY")
 	viscount(0, "resume", "payments", "--reason", "done")
 	viscount(exitNo, "pause", "nobody", "--reason", "r")
 	viscount(0, "waiting", "list", "-o", "json")

@@ -54,7 +54,7 @@ func needsPerson(status api.Status) (needs []need) {
 			needs = append(needs, need{s.Service, fmt.Sprintf("%s has %d refused events in its table outbox_external (columns code and detail say why)", s.Service, s.OutboxRefused), ""})
 		}
 		if s.Paused {
-			needs = append(needs, need{s.Service, s.Service + " is paused", "viscount resume " + s.Service + " --reason WHY"})
+			needs = append(needs, need{s.Service, s.Service + " is paused: " + cell(s.WhyPaused, 200), "viscount resume " + s.Service + " --reason WHY"})
 		}
 	}
 	for _, line := range status.Degraded {
