@@ -143,6 +143,21 @@ func TestAnOperatorMendsAFailureFromTheCommandLine(t *testing.T) {
 	viscount(0, "dead-letters", "list", "--code", "malformed_json")
 }
 
+// However many causes there are, status stays on one screen.
+func TestStatusShowsTheLargestCauses(t *testing.T) {
+	groups := []api.DeadLetterGroup{{Service: "orders", Type: "t", Code: "c", Detail: "another's", Count: 9}}
+	for n := range 5 {
+		groups = append(groups, api.DeadLetterGroup{Service: "rewards", Type: "t", Code: "c", Detail: fmt.Sprint("cause ", n), Count: int64(8 - n), HeldBehind: int64(n)})
+	}
+	require.Equal(t, `
+  8 × t c: cause 0
+  7 × t c: cause 1 (1 events wait behind)
+  6 × t c: cause 2 (2 events wait behind)
+  and 2 more: viscount dead-letters groups --service rewards`, causesOf("rewards", groups))
+	require.NotContains(t, causesOf("rewards", groups[:4]), "more")
+	require.Empty(t, causesOf("search", groups))
+}
+
 // TestWrongPlacesOfAPayloadAreMarked: beside the value, where a field is missing, and what has no place.
 func TestWrongPlacesOfAPayloadAreMarked(t *testing.T) {
 	var out bytes.Buffer

@@ -84,17 +84,33 @@ func (g *globals) causes(ctx context.Context, needs []need) []need {
 		if !strings.HasPrefix(n.next, "viscount dead-letters") {
 			continue
 		}
-		for _, group := range groups.Items {
-			if group.Service != n.service {
-				continue
-			}
-			n.what += fmt.Sprintf("\n  %d × %s %s: %s", group.Count, group.Type, group.Code, cell(group.Detail, 100))
-			if group.HeldBehind > 0 {
-				n.what += fmt.Sprintf(" (%d events wait behind)", group.HeldBehind)
-			}
-		}
+		n.what += causesOf(n.service, groups.Items)
 	}
 	return needs
+}
+
+// causesShown keeps status on one screen.
+const causesShown = 3
+
+// causesOf are the largest causes of a service's dead letters, a line each.
+func causesOf(service string, groups []api.DeadLetterGroup) (lines string) {
+	n := 0
+	for _, group := range groups { // the largest come first
+		if group.Service != service {
+			continue
+		}
+		if n++; n > causesShown {
+			continue
+		}
+		lines += fmt.Sprintf("\n  %d × %s %s: %s", group.Count, group.Type, group.Code, cell(group.Detail, 100))
+		if group.HeldBehind > 0 {
+			lines += fmt.Sprintf(" (%d events wait behind)", group.HeldBehind)
+		}
+	}
+	if n > causesShown {
+		lines += fmt.Sprintf("\n  and %d more: viscount dead-letters groups --service %s", n-causesShown, service)
+	}
+	return lines
 }
 
 func printNeeds(out io.Writer, needs []need) error {
