@@ -30,6 +30,11 @@ func (s *Service) chain() []step {
 // handler is the end of the chain: the typed handler of the route, inside the transaction.
 func (s *Service) handler(msg *message.Message) ([]*message.Message, error) {
 	d := deliveryOf(msg)
+	if s.failpointAt != nil {
+		if err := s.failpointAt("handler." + s.Name() + "." + d.event.Envelope.EventType); err != nil {
+			return nil, err
+		}
+	}
 	return nil, d.route.handle(msg.Context(), d.tx, d)
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Names are the places that can fail: around the commit of a group, the publication of a run of events, the acknowledgement
+// Names are the places that can fail, beside every handler: around the commit of a group, the publication of a run of events, the acknowledgement
 // of a message and the storing of a dead letter.
 var Names = []string{"commit.before", "commit.after", "publish.before", "publish.after", "ack.before", "ack.after", "deadletter.before", "deadletter.after"}
+
+// handlerPoint is the form of the points before handlers: handler.SERVICE.EVENT_TYPE.
+var handlerPoint = regexp.MustCompile(`^handler\.[a-z0-9_-]+\.[a-z0-9_]+\.[a-z0-9_.]+$`)
 
 // ErrInjected is the error of a failpoint.
 var ErrInjected = errors.New("injected by VISCOUNT_FAILPOINTS")
@@ -54,8 +58,8 @@ func Parse(list string) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%q: write point=action, as in commit.before=kill@3", spec))
 			continue
 		}
-		if !slices.Contains(Names, name) {
-			errs = append(errs, fmt.Errorf("%q: no point is named %q; there are %s", spec, name, strings.Join(Names, ", ")))
+		if !slices.Contains(Names, name) && !handlerPoint.MatchString(name) {
+			errs = append(errs, fmt.Errorf("%q: no point is named %q; there are %s and handler.SERVICE.EVENT_TYPE", spec, name, strings.Join(Names, ", ")))
 			continue
 		}
 		p, err := parsePoint(action)
