@@ -113,4 +113,5 @@ func TestErasedCustomersStandNowhere(t *testing.T) {
 	for _, secret := range secrets {
 		require.Empty(t, standing(t, dir, secret), secret)
 	}
+	t.Logf("%d names, addresses and streets, all found before and none after", len(secrets))
 }
