@@ -133,6 +133,21 @@ func TestOutOfStockWhenTheLastLocationIsEmpty(t *testing.T) {
 	f.WantIdempotent()
 }
 
+func TestWhatIsAvailableIsTheSumOfItsLocations(t *testing.T) {
+	f := newKit(t)
+	require.NoError(t, f.create(coffee))
+	require.Nil(t, f.get().Available, "nothing is known yet")
+	f.Receive(events.InventoryUpdated{ProductID: "prod_1", Quantity: 5, UpdateType: events.UpdateManual})
+	f.Receive(events.InventoryUpdated{ProductID: "prod_1", LocationID: "berlin", Quantity: 3, UpdateType: events.UpdateManual})
+	require.Equal(t, int64(8), *f.get().Available)
+	f.View(func(ctx context.Context, r store.Reader) error {
+		all, err := f.svc.List(ctx, r, catalog.Filter{Limit: 10})
+		require.Len(t, all, 1)
+		require.Equal(t, int64(8), *all[0].Available)
+		return err
+	})
+}
+
 func TestAStaleStockLevelIsIgnored(t *testing.T) {
 	f := newKit(t)
 	f.Receive(events.InventoryUpdated{ProductID: "prod_1", Quantity: 5, UpdateType: events.UpdateManual})
