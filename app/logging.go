@@ -1,10 +1,15 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -22,8 +27,32 @@ func NewLogger(c config.Log, out io.Writer) *slog.Logger {
 	if text {
 		return slog.New(withIDs{slog.NewTextHandler(out, options)})
 	}
-	return slog.New(withIDs{slog.NewJSONHandler(out, options)})
+	return slog.New(withIDs{slog.NewJSONHandler(printable{out}, options)})
 }
+
+// printable escapes in JSON what the encoder leaves as it is though it acts on a terminal: U+009B, U+202E and their like.
+type printable struct{ out io.Writer }
+
+// Write implements io.Writer.
+func (p printable) Write(line []byte) (int, error) {
+	if bytes.IndexFunc(line, hidden) < 0 {
+		return p.out.Write(line)
+	}
+	var escaped []byte
+	for _, r := range string(line) {
+		if !hidden(r) {
+			escaped = utf8.AppendRune(escaped, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
+		}
+	}
+	_, err := p.out.Write(escaped)
+	return len(line), err
+}
+
+func hidden(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 // readable writes durations with their unit, in JSON as in text: 25s, not 25000000000.
 func readable(_ []string, a slog.Attr) slog.Attr {

@@ -9,12 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/internal/badmessages"
 	"github.com/first-viscount/viscount/router"
@@ -22,10 +25,8 @@ import (
 )
 
 // heard is a consumer of every event, whose handlers do nothing but count.
-func heard(t *testing.T, handled *int) (*router.Service, *bytes.Buffer, *prometheus.Registry) {
+func heard(t *testing.T, handled *int, log *slog.Logger) (*router.Service, *prometheus.Registry) {
 	t.Helper()
-	var logs bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&logs, nil))
 	registry := prometheus.NewRegistry()
 	st, err := store.Open(t.Context(), store.Options{Service: "test", Dir: t.TempDir(), Catalogue: events.Platform(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(t, err)
@@ -33,7 +34,7 @@ func heard(t *testing.T, handled *int) (*router.Service, *bytes.Buffer, *prometh
 	s, err := router.NewService(t.Context(), router.Assemble("test", nil, count[events.OrderCreated](handled), count[events.InventoryUpdated](handled), count[events.ProductCreated](handled)),
 		st, router.Options{Logger: log, Metrics: router.NewMetrics(registry), Settings: router.Settings{ImmediateRetries: 3, DelayedRetries: []time.Duration{time.Hour}}})
 	require.NoError(t, err)
-	return s, &logs, registry
+	return s, registry
 }
 
 func count[P events.Payload](handled *int) router.Route {
@@ -47,7 +48,7 @@ func count[P events.Payload](handled *int) router.Route {
 // of the topic goes on.
 func TestEveryBadMessageIsADeadLetterThatHoldsNothing(t *testing.T) {
 	handled := 0
-	s, _, _ := heard(t, &handled)
+	s, _ := heard(t, &handled, slog.New(slog.DiscardHandler))
 	list, err := badmessages.All("../events/testdata")
 	require.NoError(t, err)
 	topics := map[string]string{}
@@ -80,7 +81,7 @@ func TestEveryBadMessageIsADeadLetterThatHoldsNothing(t *testing.T) {
 // TestABadMessageThatComesAgainIsOneDeadLetter: a transport may deliver twice what it was not seen to acknowledge.
 func TestABadMessageThatComesAgainIsOneDeadLetter(t *testing.T) {
 	handled := 0
-	s, _, _ := heard(t, &handled)
+	s, _ := heard(t, &handled, slog.New(slog.DiscardHandler))
 	deliver := func(raw, partition, offset string) (rows int) {
 		msg := message.NewMessage(uuid.NewString(), []byte(raw))
 		msg.Metadata.Set(router.MetaPartition, partition)
@@ -104,7 +105,7 @@ func TestABadMessageThatComesAgainIsOneDeadLetter(t *testing.T) {
 
 func TestAClockThatIsFarOffIsAcceptedAndCounted(t *testing.T) {
 	handled := 0
-	s, _, registry := heard(t, &handled)
+	s, registry := heard(t, &handled, slog.New(slog.DiscardHandler))
 	topic := created("").Contract().Topic()
 	for _, at := range []time.Time{time.Now(), time.Now().Add(25 * time.Hour), time.Now().Add(-25 * time.Hour)} {
 		require.NoError(t, s.Deliver(t.Context(), topic, orderMessage(t, "o", at)))
@@ -123,18 +124,30 @@ func TestAClockThatIsFarOffIsAcceptedAndCounted(t *testing.T) {
 
 // TestForeignHeadersStayOneLogLine: nobody writes a second line, or to the terminal, through a message.
 func TestForeignHeadersStayOneLogLine(t *testing.T) {
-	handled := 0
-	s, logs, _ := heard(t, &handled)
-	evil := "a\r\nlevel=INFO msg=\"all is well\"\x1b[2J\u2028\x00\xff"
-	msg := message.NewMessage("m", []byte(`{"event_type":"x`+"\u2028"+`\u001b[2J\nfake"}`))
-	for _, name := range []string{router.MetaEventID, router.MetaEventType, router.MetaCorrelationID, router.MetaCausationID, router.MetaTraceParent, router.MetaOffset, "x\nevil"} {
-		msg.Metadata.Set(name, evil)
+	for _, format := range []string{"json", "text"} {
+		t.Run(format, func(t *testing.T) {
+			handled := 0
+			var logs bytes.Buffer
+			s, _ := heard(t, &handled, app.NewLogger(config.Log{Level: "info", Format: format}, &logs))
+			evil := "a\r\nlevel=INFO msg=\"all is well\"\x1b[2J\u2028\u0085\u009b2J\u202e\x00\xff"
+			msg := message.NewMessage("m", []byte(`{"event_type":"x`+"\u2028\u009b\u202e"+`\u001b[2J\nfake"}`))
+			for _, name := range []string{router.MetaEventID, router.MetaEventType, router.MetaCorrelationID, router.MetaCausationID, router.MetaTraceParent, router.MetaOffset, "x\nevil"} {
+				msg.Metadata.Set(name, evil)
+			}
+			require.NoError(t, s.Deliver(t.Context(), created("").Contract().Topic(), msg))
+			line, more, _ := strings.Cut(logs.String(), "\n")
+			require.NotEmpty(t, line)
+			require.Empty(t, more)
+			for _, r := range line {
+				require.True(t, unicode.IsPrint(r), "%q in %q", r, line)
+			}
+			var detail string
+			require.NoError(t, s.Store().View(t.Context(), func(ctx context.Context, r store.Reader) error {
+				return r.QueryRow(ctx, "SELECT detail FROM parked").Scan(&detail)
+			}))
+			require.NotContains(t, detail, "\u202e", "what is stored is shown later")
+		})
 	}
-	require.NoError(t, s.Deliver(t.Context(), created("").Contract().Topic(), msg))
-	require.NotEmpty(t, logs.String())
-	require.Equal(t, 1, bytes.Count(logs.Bytes(), []byte("\n")), "%q", logs.String())
-	require.NotContains(t, logs.String(), "\x1b")
-	require.NotContains(t, logs.String(), "\u2028")
 }
 
 // TestEmittingABadEventNamesTheFieldAndStoresNothing: the transaction's other effects go with it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/first-viscount/viscount/events"
 	"github.com/first-viscount/viscount/store"
@@ -89,10 +90,10 @@ func retryable(err error) bool {
 
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, text)
 	if len(text) > detailLimit { // the root cause stands at the end
 		const head = detailLimit / 4

@@ -162,7 +162,7 @@ func TestStatusShowsTheLargestCauses(t *testing.T) {
 func TestWrongPlacesOfAPayloadAreMarked(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, printPayload(&out, api.DeadLetterDetail{
-		Payload: jsontext.Value(`{"event_type":"order.created","data":{"items":[{"quantity":0},{}],"note":"\u001b[2J"}}`),
+		Payload: jsontext.Value(`{"event_type":"order.created","data":{"items":[{"quantity":0},{}],"note":"\u001b[2J","more":"` + "\u009b\u202e" + `"}}`),
 		Problems: []events.Problem{
 			{Path: "/data/items/0/quantity", Code: events.InvalidValue, Detail: "must be at least 1"}, {Path: "/data/items/1/quantity", Code: events.MissingField, Detail: "is required"},
 			{Path: "/data/items", Code: events.WrongType, Detail: "too few"}, {Path: "/nowhere/else", Code: events.MissingField, Detail: "is required"}, {Code: events.TooLarge, Detail: "too large"},
@@ -179,7 +179,8 @@ func TestWrongPlacesOfAPayloadAreMarked(t *testing.T) {
           (quantity)   ◀ missing_field: is required
         }
       ],
-      "note": "\u001b[2J"
+      "note": "\u001b[2J",
+      "more": "`+"\uFFFD\uFFFD"+`"
     }
   }
   ◀ /nowhere/else: missing_field: is required

@@ -159,7 +159,7 @@ func (m *marker) value(path, indent, name string) error {
 		if err != nil {
 			return err
 		}
-		text := string(value) // looking further overwrites it
+		text := plain(string(value)) // looking further overwrites it
 		_, err = fmt.Fprintf(m.out, "%s%s%s%s%s\n", indent, name, text, m.comma(), m.marks(path))
 		return err
 	}
