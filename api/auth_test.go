@@ -85,6 +85,15 @@ func TestWhoMayUseWhat(t *testing.T) {
 			}
 		}
 	}
+	table := []string{"GET /livez", "GET /readyz", "GET /contracts/*page", "GET /metrics", "GET /debug/pprof/*profile"}
+	for _, e := range s.endpoints() {
+		table = append(table, e.method+" /api/v1"+e.path)
+	}
+	var served []string
+	for _, route := range s.engine.Routes() {
+		served = append(served, route.Method+" "+route.Path)
+	}
+	require.ElementsMatch(t, table, served, "nothing is served beside the table and what this test names")
 	for _, probe := range []string{"/livez", "/readyz"} {
 		status, _, _ := s.answered(t, "GET", probe, "", "")
 		require.Equal(t, http.StatusOK, status, "probes need no token")

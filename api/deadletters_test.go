@@ -67,6 +67,23 @@ func (at troubled) count(name string) int {
 	return -1
 }
 
+// others are how many events the other services have applied and recognised as duplicates, once nothing is under way.
+func (at troubled) others() map[string]any {
+	counts := map[string]any{}
+	at.front.eventually("nothing is under way", func() bool {
+		quiet := true
+		for _, service := range at.front.send("GET", "/status", "").body["services"].([]any) {
+			one := service.(map[string]any)
+			quiet = quiet && one["lag_events"] == float64(0) && one["in_flight"] == float64(0) && one["outbox_pending"] == float64(0)
+			if one["service"] != "rewards" {
+				counts[one["service"].(string)] = []any{one["applied"], one["duplicates"]}
+			}
+		}
+		return quiet
+	})
+	return counts
+}
+
 func TestDeadLettersOfAllProcessesAreListedAtEach(t *testing.T) {
 	at := startTroubled(t)
 	list := at.front.want(200, "GET", "/dead-letters", "")
@@ -162,6 +179,7 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 		}
 		return found
 	}
+	others := at.others()
 	dry := post(200, "requeue", `{"filter":{"service":"rewards"},"dry_run":true}`)
 	require.Equal(t, map[string]any{"dead": float64(3)}, outcomes(dry))
 	require.Equal(t, true, dry.body["dry_run"])
@@ -182,6 +200,7 @@ func TestDeadLettersAreMendedThroughAnyProcess(t *testing.T) {
 	at.front.eventually("what waited was handled", func() bool {
 		return at.count("applied") == 6 && at.count("dead") == 0
 	})
+	require.Equal(t, others, at.others(), "a requeue reaches only the consumer that failed")
 	require.Equal(t, map[string]any{}, outcomes(post(200, "requeue", `{"ids":["rewards-1"],"reason":"again"}`)), "repeatable without harm")
 	require.Empty(t, at.front.want(200, "GET", "/waiting", "").body["items"])
 }

@@ -83,6 +83,12 @@ func TestEventsValidate(t *testing.T) {
 	require.NoError(t, err)
 	line := strings.Join(strings.Fields(string(good)), " ")
 	bad := strings.Replace(line, `"quantity": 2`, `"quantity": 0`, 1)
+	raw, err := os.ReadFile("../../events/testdata/order.cancelled.json")
+	require.NoError(t, err)
+	cancelled := strings.Join(strings.Fields(string(raw)), " ")
+	newer := strings.Replace(cancelled, `"customer_request"`, `"a_later_word"`, 1)
+	noWord := strings.Replace(cancelled, `"customer_request"`, `""`, 1)
+	newType := strings.Replace(cancelled, `"order.cancelled"`, `"order.reconsidered"`, 1)
 	type row struct {
 		Source string `json:"source"`
 		Line   int    `json:"line"`
@@ -99,6 +105,9 @@ func TestEventsValidate(t *testing.T) {
 		"one over several lines": {string(good), 0, []row{{Line: 1, Valid: true}}},
 		"lines, one bad":         {line + "\n\n" + bad + "\n" + line + "\n", 1, []row{{Line: 1, Valid: true}, {Line: 3, Index: 1, Code: "invalid_value", Path: "/data/items/0/quantity"}, {Line: 4, Index: 2, Valid: true}}},
 		"a list":                 {"[\n" + line + ",\n" + bad + "]", 1, []row{{Line: 2, Valid: true}, {Line: 3, Index: 1, Code: "invalid_value", Path: "/data/items/0/quantity"}}},
+		"words to come": {newer + "\n" + noWord + "\n" + newType + "\n", 1, []row{
+			{Line: 1, Valid: true}, {Line: 2, Index: 1, Code: "missing_field", Path: "/data/cancellation_reason"}, {Line: 3, Index: 2, Code: "unknown_type", Path: "/event_type"},
+		}},
 		"truncated":              {line[:100], 1, []row{{Line: 1, Code: "malformed_json"}}},
 		"empty":                  {"", 1, []row{{Line: 1, Code: "malformed_json"}}},
 		"a line that is no JSON": {line + "\n{oops}\n", 1, []row{{Line: 1, Valid: true}, {Line: 2, Index: 1, Code: "malformed_json"}}},
