@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -227,24 +228,26 @@ func TestAHandlerCancelledByTheStopHasNotFailed(t *testing.T) {
 		_, err := b.Service().Recover(ctx)
 		return err
 	}
-	stopped := func(run func(ctx context.Context) error) {
+	stopped := func(run func(ctx context.Context) error, says error) {
 		t.Helper()
 		ctx, stop := context.WithCancel(t.Context())
 		b.created = func(ctx context.Context, _ *store.Tx) error {
 			stop()
 			<-ctx.Done()
-			return fmt.Errorf("asking the shelf: %w", ctx.Err())
+			return cmp.Or(says, fmt.Errorf("asking the shelf: %w", ctx.Err()))
 		}
 		calls := b.calls
 		require.ErrorIs(t, run(ctx), context.Canceled)
 		require.Equal(t, calls+1, b.calls, "it was in the handler, and is not tried again meanwhile")
 		require.Empty(t, b.letters())
 	}
-	stopped(arrive)
+	stopped(arrive, nil)
+	stopped(arrive, store.Permanent(errors.New("interrupted")))
 	require.Zero(t, b.count(store.Retrying), "counted as failed")
 	b.created = failing
 	require.NoError(t, arrive(t.Context()))
-	stopped(again)
+	stopped(again, nil)
+	stopped(again, errors.New("interrupted"))
 	require.EqualValues(t, 1, b.count(store.Retrying))
 	var p store.Parked
 	b.View(func(ctx context.Context, r store.Reader) (err error) {

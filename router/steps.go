@@ -204,7 +204,10 @@ func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 		base := msg.Context()
 		for try := 0; ; try++ {
 			out, err := s.carefully(msg, next)
-			msg.SetContext(base) // the attempt's own context is dead
+			msg.SetContext(base)                 // the attempt's own context is dead
+			if err != nil && base.Err() != nil { // the stop ended it: it has not failed, whatever it says
+				return out, errors.Join(base.Err(), err)
+			}
 			if err == nil || !counts(err) {
 				return out, err
 			}
