@@ -70,7 +70,7 @@ func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, run
 				return 0, ctx.Err()
 			}
 		}
-		jobs, err := s.store.Lease(ctx, free, s.jobLease())
+		jobs, err := s.lease(ctx, free)
 		if err != nil {
 			return 0, err
 		}
@@ -86,14 +86,21 @@ func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, run
 
 // RunDueJobs runs the jobs that are due, one after the other, and tells how many ran: for tests that move the clock by hand.
 func (s *Service) RunDueJobs(ctx context.Context) (int, error) {
-	if s.Paused() {
-		return 0, nil
-	}
-	jobs, err := s.store.Lease(ctx, jobBatch, s.jobLease())
+	jobs, err := s.lease(ctx, jobBatch)
 	for _, job := range jobs {
 		s.runJob(ctx, job)
 	}
 	return len(jobs), err
+}
+
+// lease takes jobs that are due, none if the consumer is paused.
+func (s *Service) lease(ctx context.Context, limit int) ([]store.JobRow, error) {
+	s.pauseMu.RLock()
+	defer s.pauseMu.RUnlock()
+	if s.Paused() {
+		return nil, nil
+	}
+	return s.store.Lease(ctx, limit, s.jobLease())
 }
 
 // jobLease outlives both halves of an attempt.

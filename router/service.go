@@ -52,6 +52,7 @@ type Service struct {
 	inFlight atomic.Int64
 	draining atomic.Bool
 	paused   atomic.Pointer[string] // why and by whom; nil if it is not
+	pauseMu  sync.RWMutex           // so that no older reading undoes a change, and no job is taken behind a pause
 	filling  atomic.Bool            // from recorded events: a missing predecessor is not waited for
 
 	resumed  chan struct{} // tells the jobs that a pause has ended
@@ -114,6 +115,8 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 
 // readPaused learns what an operator has set, here or at another instance.
 func (s *Service) readPaused(ctx context.Context) error {
+	s.pauseMu.Lock()
+	defer s.pauseMu.Unlock()
 	return s.store.View(ctx, func(ctx context.Context, r store.Reader) error {
 		value, err := store.Setting(ctx, r, pausedSetting)
 		if err == nil {
@@ -207,6 +210,8 @@ func (s *Service) Resume(ctx context.Context, actor, reason string) error {
 }
 
 func (s *Service) setPaused(ctx context.Context, action, actor, reason, value string) error {
+	s.pauseMu.Lock()
+	defer s.pauseMu.Unlock()
 	err := s.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.Set(ctx, pausedSetting, value); err != nil {
 			return err
