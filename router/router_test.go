@@ -215,6 +215,29 @@ func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
 	require.Equal(t, []string{"created o2"}, b.handled())
 }
 
+// An event whose time is over before its turn, behind one that is stuck, has not failed: it comes again.
+func TestWhoWaitsBehindAStuckHandlerHasNotFailed(t *testing.T) {
+	b := newBench(t, router.Settings{AttemptTimeout: 500 * time.Millisecond})
+	stuck, free := make(chan struct{}), make(chan struct{})
+	b.created = func(context.Context, *store.Tx) error {
+		close(stuck)
+		<-free
+		return nil
+	}
+	topic := created("o1").Contract().Topic()
+	first, second := orderMessage(t, "o1", b.Now()), orderMessage(t, "o2", b.Now())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Service().Deliver(t.Context(), topic, first) }()
+	<-stuck
+	require.ErrorIs(t, b.Service().Deliver(t.Context(), topic, second.Copy()), store.ErrNoTurn)
+	require.NoError(t, <-ended, "it is kept as failed")
+	close(free)
+	require.Len(t, b.letters(), 1, "the stuck one alone")
+	b.created = working
+	require.NoError(t, b.Service().Deliver(t.Context(), topic, second))
+	require.Equal(t, []string{"created o2"}, b.handled())
+}
+
 // A handler that the stop cancels has not failed: an arrival comes again as if it had never come, and an event that is tried
 // again keeps its attempts. Seen red without context.Canceled in store.Uncounted: the arrival is acknowledged
 // and parked as failed.

@@ -91,11 +91,17 @@ func Refuse(code, path, format string, args ...any) error {
 	return &Refused{Code: code, Path: path, Detail: fmt.Sprintf(format, args...)}
 }
 
+// ErrNoTurn says that a transaction's time was over before it began: others, or one that was stuck, came first.
+var ErrNoTurn = errors.New("store: the database was busy with others until the deadline")
+
+// noTurn is ErrNoTurn with how ctx ended.
+func noTurn(ctx context.Context) error { return fmt.Errorf("%w: %w", ErrNoTurn, ctx.Err()) }
+
 // Uncounted tells whether err is no fault of the work, so that it must not be counted as a failed attempt: shutdown,
-// cancellation, a failing database (design.md, guarantee 8). A deadline is the work's own fault and counts.
+// cancellation, a failing database (design.md, guarantee 8). A deadline is the work's own fault and counts, if it has begun.
 func Uncounted(err error) bool {
 	var failure *Failure
-	return errors.As(err, &failure) || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLeaseLost)
+	return errors.As(err, &failure) || errors.Is(err, ErrNoTurn) || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLeaseLost)
 }
 
 // PanicError is a panic of the work, with the stack of where it happened.

@@ -22,8 +22,9 @@ type member struct {
 // runMember runs one member inside a savepoint. The returned error is the connection's or the group's; the member's own error
 // rolls its savepoint back and stands in its result.
 func (c *committer) runMember(m *member, parked map[string]bool, alone bool) error {
-	m.tx, m.result = nil, m.ctx.Err()
-	if m.result != nil {
+	m.tx, m.result = nil, nil
+	if m.ctx.Err() != nil {
+		m.result = noTurn(m.ctx)
 		return nil
 	}
 	if err := c.conn.ahead("SAVEPOINT member"); err != nil {

@@ -198,7 +198,7 @@ func (s *Store) enqueue(ctx context.Context, m *member) error {
 	case s.queue <- m:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return noTurn(ctx)
 	}
 }
 
