@@ -11,10 +11,10 @@ import (
 type bulkWriter interface {
 	// takeSequences reserves n numbers per key and answers the last one.
 	takeSequences(wanted map[string]int64) (map[string]int64, error)
-	// insert enters rows into the outbox, and its queue, and gives them their ids.
-	insert(rows []*emission, at int64) error
-	// dequeue notes that the transport has taken rows.
-	dequeue(ids []int64) error
+	// insert enters rows into the outbox and gives them their ids.
+	insert(rows []*emission) error
+	// markDone marks rows that the transport has taken.
+	markDone(ids []int64, at int64) error
 	// count adds to the durable counters.
 	count(sums map[string]int64) error
 }
@@ -40,14 +40,11 @@ func (w oneByOne) takeSequences(wanted map[string]int64) (map[string]int64, erro
 	return last, nil
 }
 
-func (w oneByOne) insert(rows []*emission, at int64) error {
+func (w oneByOne) insert(rows []*emission) error {
 	for _, e := range rows {
-		id, err := w.conn.queryInt(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest, done_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
-			idBytes(e.EventID), e.Topic, e.EventType, e.Key, e.number(), e.CorrelationID, e.CausationID, e.TraceParent, e.TraceState, micros(e.OccurredAt), e.Payload, e.digest, at)
-		if err == nil {
-			_, err = w.conn.exec("INSERT INTO outbox_queue (id) VALUES ($1)", id)
-		}
+		id, err := w.conn.queryInt(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+			idBytes(e.EventID), e.Topic, e.EventType, e.Key, e.number(), e.CorrelationID, e.CausationID, e.TraceParent, e.TraceState, micros(e.OccurredAt), e.Payload, e.digest)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.EventType, err)
 		}
@@ -56,19 +53,20 @@ func (w oneByOne) insert(rows []*emission, at int64) error {
 	return nil
 }
 
-const takenChunk = 16
+const doneChunk = 16
 
-var takenQuery = "DELETE FROM outbox_queue WHERE id IN (" + placeholders(1, takenChunk) + ")"
+var doneQuery = "UPDATE outbox SET done_at = $1 WHERE id IN (" + placeholders(2, doneChunk) + ")"
 
-// dequeue writes chunks of one size, so that it stays one prepared statement; a short chunk repeats its last id.
-func (w oneByOne) dequeue(ids []int64) error {
-	for chunk := range slices.Chunk(ids, takenChunk) {
-		args := make([]any, takenChunk)
-		for i := range args {
-			args[i] = chunk[min(i, len(chunk)-1)]
+// markDone writes chunks of one size, so that it stays one prepared statement; a short chunk repeats its last id.
+func (w oneByOne) markDone(ids []int64, at int64) error {
+	for chunk := range slices.Chunk(ids, doneChunk) {
+		args := make([]any, 0, doneChunk+1)
+		args = append(args, at)
+		for i := range doneChunk {
+			args = append(args, chunk[min(i, len(chunk)-1)])
 		}
-		if _, err := w.conn.exec(takenQuery, args...); err != nil {
-			return fmt.Errorf("taking published rows from the queue: %w", err)
+		if _, err := w.conn.exec(doneQuery, args...); err != nil {
+			return fmt.Errorf("marking published rows: %w", err)
 		}
 	}
 	return nil
@@ -122,7 +120,7 @@ func (w inBulk) takeSequences(wanted map[string]int64) (map[string]int64, error)
 	}, keys, numbers)
 }
 
-func (w inBulk) insert(rows []*emission, at int64) error {
+func (w inBulk) insert(rows []*emission) error {
 	n := len(rows)
 	ids, payloads, digests := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	topics, types, keys, correlations := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -135,24 +133,21 @@ func (w inBulk) insert(rows []*emission, at int64) error {
 		sequences[i], times[i] = e.number(), micros(e.OccurredAt)
 	}
 	i := 0
-	return w.conn.each(`WITH entered AS (
-			INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest, done_at)
-			SELECT *, $13::bigint FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
-			RETURNING id
-		), queued AS (INSERT INTO outbox_queue (id) SELECT id FROM entered)
-		SELECT id FROM entered`, func(r Scanner) error {
+	return w.conn.each(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest)
+		SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
+		RETURNING id`, func(r Scanner) error {
 		err := r.Scan(&rows[i].ID)
 		i++
 		return err
-	}, ids, topics, types, keys, sequences, correlations, causations, parents, states, times, payloads, digests, at)
+	}, ids, topics, types, keys, sequences, correlations, causations, parents, states, times, payloads, digests)
 }
 
-func (w inBulk) dequeue(ids []int64) error {
+func (w inBulk) markDone(ids []int64, at int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := w.conn.ahead("DELETE FROM outbox_queue WHERE id = ANY($1)", ids); err != nil {
-		return fmt.Errorf("taking published rows from the queue: %w", err)
+	if err := w.conn.ahead("UPDATE outbox SET done_at = $1 WHERE id = ANY($2)", at, ids); err != nil {
+		return fmt.Errorf("marking published rows: %w", err)
 	}
 	return nil
 }

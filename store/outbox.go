@@ -49,7 +49,7 @@ func (e *emission) number() *int64 {
 
 // writeOutbox gives the survivors' events their per-key numbers and inserts them in commit order. Taken last and only for
 // members that survive, the numbers have no holes.
-func writeOutbox(w bulkWriter, survivors []*Tx, at int64) ([]Row, error) {
+func writeOutbox(w bulkWriter, survivors []*Tx) ([]Row, error) {
 	var emitted []*emission
 	wanted := map[string]int64{}
 	for _, tx := range survivors {
@@ -74,7 +74,7 @@ func writeOutbox(w bulkWriter, survivors []*Tx, at int64) ([]Row, error) {
 			wanted[e.Key]--
 		}
 	}
-	if err := w.insert(emitted, at); err != nil {
+	if err := w.insert(emitted); err != nil {
 		return nil, fmt.Errorf("entering events into the outbox: %w", err)
 	}
 	rows := make([]Row, len(emitted))
@@ -164,5 +164,5 @@ func scanRow(s Scanner) (Row, error) {
 
 // pendingAfter reads rows that the transport has not taken, in commit order.
 func pendingAfter(ctx context.Context, r Reader, after int64, limit int) ([]Row, error) {
-	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox JOIN (SELECT id AS queued FROM outbox_queue WHERE id > $1 ORDER BY id LIMIT $2) AS q ON id = queued ORDER BY id", after, limit)
+	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE done_at IS NULL AND id > $1 ORDER BY id LIMIT $2", after, limit)
 }

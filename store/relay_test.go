@@ -2,13 +2,9 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -241,31 +237,4 @@ func TestALostReplyToACommitLosesNothing(t *testing.T) {
 	err := st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error { return tx.Emit(deleted("k")) })
 	require.True(t, store.Uncounted(err), "%v", err)
 	require.Eventually(t, func() bool { return p.count() == 2 }, 3*time.Second, time.Millisecond, "the relay looks at its table")
-}
-
-// TestWhatWasPendingBeforeTheQueueIsPublished: the migration finds it.
-func TestWhatWasPendingBeforeTheQueueIsPublished(t *testing.T) {
-	dir := t.TempDir()
-	st := open(t, dir, nil)
-	emit(t, st, "k", 3)
-	require.NoError(t, st.Close())
-	down, err := os.ReadFile("migrations/" + database + "/00006_outbox_queue.sql")
-	require.NoError(t, err)
-	_, back, _ := strings.Cut(string(down), "-- +goose Down")
-	undo := back + "DELETE FROM store_version WHERE version_id = 6;"
-	if database == "postgres" {
-		_, err = connect(t, postgresOf(t, dir)).Exec("SET search_path TO test;" + undo)
-	} else {
-		var db *sql.DB
-		db, err = sql.Open("sqlite", filepath.Join(dir, "test.db"))
-		require.NoError(t, err)
-		_, err = db.Exec(undo)
-		err = errors.Join(err, db.Close())
-	}
-	require.NoError(t, err)
-	st = open(t, dir, nil)
-	p := newTransport(nil)
-	defer relay(t, st, p)()
-	quiet(t, st)
-	inOrder(t, p, "k", 3)
 }

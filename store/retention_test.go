@@ -23,7 +23,7 @@ func TestWhatIsKeptForEverLeavesTheOutboxOnlyWhereTopicsKeepIt(t *testing.T) {
 	}
 	taken := func() {
 		require.NoError(t, st.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "DELETE FROM outbox_queue")
+			_, err := tx.Exec(ctx, "UPDATE outbox SET done_at = $1", now.UnixMicro())
 			return err
 		}))
 	}
@@ -33,7 +33,6 @@ func TestWhatIsKeptForEverLeavesTheOutboxOnlyWhereTopicsKeepIt(t *testing.T) {
 		require.NoError(t, err)
 		return len(recorded(t, st))
 	}
-	require.Zero(t, prune(store.Retention{Topics: "kafka"}))
 	emit()
 	now = now.Add(401 * day)
 	require.Equal(t, 1, prune(store.Retention{Topics: "kafka", Outbox: day}), "what the transport has not taken is kept, however old")

@@ -179,29 +179,6 @@ func TestNoCommitOrderHidesARow(t *testing.T) {
 	quiet(t, st)
 }
 
-// TestThePreviousProgramRunsBesideThisOne: it enters rows without done_at, and sets done_at for what it has published.
-func TestThePreviousProgramRunsBesideThisOne(t *testing.T) {
-	onlyPostgres(t)
-	dir := t.TempDir()
-	st := open(t, dir, nil)
-	db := connect(t, postgresOf(t, dir))
-	pending := func(key string) (n int) {
-		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM test.outbox WHERE key = $1 AND done_at IS NULL", key).Scan(&n))
-		return n
-	}
-	require.NoError(t, insertLate(t, db, "theirs").Commit())
-	require.NoError(t, insertLate(t, db, "ours").Commit())
-	_, err := db.Exec("UPDATE test.outbox SET done_at = 1 WHERE key = 'theirs'")
-	require.NoError(t, err)
-	emit(t, st, "k", 1)
-	require.Equal(t, []int{0, 1, 0}, []int{pending("theirs"), pending("ours"), pending("k")}, "what it would publish")
-	p := newTransport(nil)
-	defer relay(t, st, p)()
-	quiet(t, st)
-	require.Equal(t, 2, p.count(), "what it has published is not published again")
-	require.Zero(t, pending("ours"), "nor does it publish again what this one has")
-}
-
 // TestALongTransactionElsewhereHoldsNothingUp: visibility by transaction ids would stall behind it.
 func TestALongTransactionElsewhereHoldsNothingUp(t *testing.T) {
 	onlyPostgres(t)

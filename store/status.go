@@ -68,7 +68,7 @@ func (st *Status) readPending(ctx context.Context, r Reader, now time.Time) erro
 		st.OutboxPending += n
 		st.OutboxOldest = max(st.OutboxOldest, age)
 		return struct{}{}, err
-	}, "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox_queue JOIN outbox USING (id) GROUP BY topic")
+	}, "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox WHERE done_at IS NULL GROUP BY topic")
 	if err != nil {
 		return err
 	}
