@@ -101,9 +101,10 @@ func (t *Tx) Marked(ctx context.Context, key, eventType string) (bool, error) {
 	return exists(ctx, t, "SELECT 1 FROM marks WHERE key = $1 AND event_type = $2", key, eventType)
 }
 
-// Stands tells whether an event of this type and key is parked, failed or waiting: it has come, and has not ended.
+// Stands tells whether an event of this type and key has come and may still end: it waits, is tried again, or is a dead letter
+// that holds its key. One that was released holds nobody up.
 func (t *Tx) Stands(ctx context.Context, key, eventType string) (bool, error) {
-	return exists(ctx, t, "SELECT 1 FROM parked WHERE key = $1 AND event_type = $2 AND refused = 0", key, eventType)
+	return exists(ctx, t, "SELECT 1 FROM parked WHERE key = $1 AND event_type = $2 AND refused = 0 AND (state <> $3 OR held = 1)", key, eventType, Dead)
 }
 
 // The codes of waiting.

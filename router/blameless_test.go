@@ -1,0 +1,107 @@
+package router_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+)
+
+// An event whose time is over before its turn, behind one that is stuck, has not failed: it comes again.
+func TestWhoWaitsBehindAStuckHandlerHasNotFailed(t *testing.T) {
+	b := newBench(t, router.Settings{AttemptTimeout: 500 * time.Millisecond})
+	stuck, free := make(chan struct{}), make(chan struct{})
+	b.created = func(context.Context, *store.Tx) error {
+		close(stuck)
+		<-free
+		return nil
+	}
+	topic := created("o1").Contract().Topic()
+	first, second := orderMessage(t, "o1", b.Now()), orderMessage(t, "o2", b.Now())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Service().Deliver(t.Context(), topic, first) }()
+	<-stuck
+	require.ErrorIs(t, b.Service().Deliver(t.Context(), topic, second.Copy()), store.ErrNoTurn)
+	require.NoError(t, <-ended, "it is kept as failed")
+	close(free)
+	require.Len(t, b.letters(), 1, "the stuck one alone")
+	b.created = working
+	require.NoError(t, b.Service().Deliver(t.Context(), topic, second))
+	require.Equal(t, []string{"created o2"}, b.handled())
+}
+
+// A handler that the stop cancels has not failed: an arrival comes again as if it had never come, and an event that is tried
+// again keeps its attempts. Seen red without context.Canceled in store.Uncounted: the arrival is acknowledged
+// and parked as failed.
+func TestAHandlerCancelledByTheStopHasNotFailed(t *testing.T) {
+	b := newBench(t, router.Settings{DelayedRetries: []time.Duration{0}})
+	arrival := orderMessage(t, "o1", b.Now())
+	arrive := func(ctx context.Context) error {
+		return b.Service().Deliver(ctx, created("o1").Contract().Topic(), arrival.Copy())
+	}
+	again := func(ctx context.Context) error {
+		_, err := b.Service().Recover(ctx)
+		return err
+	}
+	stopped := func(run func(ctx context.Context) error, says error) {
+		t.Helper()
+		ctx, stop := context.WithCancel(t.Context())
+		b.created = func(ctx context.Context, _ *store.Tx) error {
+			stop()
+			<-ctx.Done()
+			return cmp.Or(says, fmt.Errorf("asking the shelf: %w", ctx.Err()))
+		}
+		calls := b.calls
+		require.ErrorIs(t, run(ctx), context.Canceled)
+		require.Equal(t, calls+1, b.calls, "it was in the handler, and is not tried again meanwhile")
+		require.Empty(t, b.letters())
+	}
+	stopped(arrive, nil)
+	stopped(arrive, store.Permanent(errors.New("interrupted")))
+	require.Zero(t, b.count(store.Retrying), "counted as failed")
+	b.created = failing
+	require.NoError(t, arrive(t.Context()))
+	stopped(again, nil)
+	stopped(again, errors.New("interrupted"))
+	require.EqualValues(t, 1, b.count(store.Retrying))
+	var p store.Parked
+	b.View(func(ctx context.Context, r store.Reader) (err error) {
+		p, _, err = store.ParkedRow(ctx, r, 1)
+		return err
+	})
+	require.Equal(t, 1, p.Attempts, "that of the handler that failed")
+	b.created = working
+	require.NoError(t, again(t.Context()))
+	require.Equal(t, "applied", b.state(p.EventID))
+	require.Equal(t, []string{"created o1"}, b.handled())
+}
+
+func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
+	b := newBench(t, router.Settings{AttemptTimeout: 500 * time.Millisecond})
+	wake, woken := make(chan struct{}), make(chan error, 1)
+	var first atomic.Bool
+	b.created = func(_ context.Context, tx *store.Tx) error {
+		if first.Swap(true) {
+			return nil
+		}
+		<-wake
+		woken <- tx.Emit(events.ProductDeleted{ProductID: "zombie"})
+		return nil
+	}
+	b.Receive(created("o1"))
+	b.WantDeadLetter(router.CodeTimeout)
+	b.Receive(created("o2"))
+	b.WantApplied()
+	close(wake)
+	require.ErrorIs(t, <-woken, store.ErrClosed)
+	require.Equal(t, []string{"created o2"}, b.handled())
+}
