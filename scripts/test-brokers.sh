@@ -24,9 +24,9 @@ log=bin/test-brokers.log
 packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app ./docs}
 echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"
 status=0
-# one package after the other: they share the servers
 # left to make test: the longest of those that use SQLite and gochannel alone
 local_only='TestRebuiltIsLiveRowByRow|TestARebuildMendsAProjectionAndLosesNothingMeanwhile/sqlite'
+# one package after the other: they share the servers
 go test "${race[@]}" -count=1 -p 1 -timeout 30m -v -skip "$local_only" ${TEST_RUN:+-run "$TEST_RUN"} $packages > "$log" 2>&1 || status=$?
 if [ -z "${TEST_PACKAGES:-}${TEST_RUN:-}" ]; then # of the commands' tests, those that use a server
 	go test "${race[@]}" -count=1 -timeout 10m -v -run 'TestTopicsOn|TestAWrong' ./cmd/viscount >> "$log" 2>&1 || status=$?

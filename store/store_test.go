@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -396,17 +395,4 @@ func BenchmarkCommit(b *testing.B) {
 			})
 		})
 	}
-}
-
-// A rate over a counter that appears with its first failure misses that one.
-func TestCountersOfFailuresBeginAtZero(t *testing.T) {
-	registry := prometheus.NewRegistry()
-	open(t, t.TempDir(), func(o *store.Options) { o.Registerer = registry })
-	found, err := registry.Gather()
-	require.NoError(t, err)
-	series := map[string]int{}
-	for _, family := range found {
-		series[family.GetName()] = len(family.GetMetric())
-	}
-	require.Equal(t, []int{7, 1, 1}, []int{series["viscount_store_failures_total"], series["viscount_publish_failures_total"], series["viscount_handlers_abandoned_total"]})
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Names are the places that can fail, beside every handler: around the commit of a group, the publication of a run of events, the acknowledgement
-// of a message and the storing of a dead letter.
+// Names are the places that can fail, beside every handler: around the commit of a group, the publication of a run of events,
+// the acknowledgement of a message and the storing of a dead letter.
 var Names = []string{"commit.before", "commit.after", "publish.before", "publish.after", "ack.before", "ack.after", "deadletter.before", "deadletter.after"}
 
 // handlerPoint is the form of the points before handlers: handler.SERVICE.EVENT_TYPE.
