@@ -24,10 +24,11 @@ func git(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// previous builds the program as it was before the newest migration of an existing database was written.
+// previous builds the program as it was before the newest migration of an existing PostgreSQL database was written.
 func previous(t *testing.T) string {
 	t.Helper()
-	newest := git(t, "log", "-1", "--format=%H", "--diff-filter=A", "--", ":(glob)**/migrations/0000[2-9]*.sql")
+	newest := git(t, "log", "-1", "--format=%H", "--diff-filter=A", "--",
+		":(glob)**/migrations/**/0*.sql", ":(exclude,glob)**/00001_*.sql", ":(exclude,glob)**/migrations/sqlite/*")
 	require.NotEmpty(t, newest, "no migration")
 	source, archive := t.TempDir(), filepath.Join(t.TempDir(), "source.tar")
 	git(t, "archive", "--output", archive, newest+"^")

@@ -100,7 +100,11 @@ func allMarked(ctx context.Context, st *store.Store) error {
 	for limit := time.Now().Add(patience); ; {
 		var pending bool
 		err := st.View(ctx, func(ctx context.Context, r store.Reader) error {
-			return r.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE done_at IS NULL)").Scan(&pending)
+			rows := "outbox WHERE done_at IS NULL"
+			if r.Kind() == store.PostgreSQL {
+				rows = "outbox_queue"
+			}
+			return r.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+rows+")").Scan(&pending)
 		})
 		switch {
 		case err != nil || !pending:

@@ -11,22 +11,26 @@ import (
 type bulkWriter interface {
 	// takeSequences reserves n numbers per key and answers the last one.
 	takeSequences(wanted map[string]int64) (map[string]int64, error)
-	// insert enters rows into the outbox and gives them their ids.
+	// insert enters rows into the outbox, where they are pending, and gives them their ids.
 	insert(rows []*emission) error
-	// markDone marks rows that the transport has taken.
-	markDone(ids []int64, at int64) error
+	// markDone ends that for rows that the transport has taken.
+	markDone(ids []int64) error
 	// count adds to the durable counters.
 	count(sums map[string]int64) error
 }
 
 func (s *Store) writer(conn *connection) bulkWriter {
+	at := micros(s.now())
 	if s.dialect.sole {
-		return oneByOne{conn}
+		return oneByOne{conn, at}
 	}
-	return inBulk{conn, lockNumber(s.name, "outbox")}
+	return inBulk{conn, at, lockNumber(s.name, "outbox")}
 }
 
-type oneByOne struct{ conn *connection }
+type oneByOne struct {
+	conn *connection
+	at   int64
+}
 
 func (w oneByOne) takeSequences(wanted map[string]int64) (map[string]int64, error) {
 	last := make(map[string]int64, len(wanted))
@@ -58,10 +62,10 @@ const doneChunk = 16
 var doneQuery = "UPDATE outbox SET done_at = $1 WHERE id IN (" + placeholders(2, doneChunk) + ")"
 
 // markDone writes chunks of one size, so that it stays one prepared statement; a short chunk repeats its last id.
-func (w oneByOne) markDone(ids []int64, at int64) error {
+func (w oneByOne) markDone(ids []int64) error {
 	for chunk := range slices.Chunk(ids, doneChunk) {
 		args := make([]any, 0, doneChunk+1)
-		args = append(args, at)
+		args = append(args, w.at)
 		for i := range doneChunk {
 			args = append(args, chunk[min(i, len(chunk)-1)])
 		}
@@ -94,6 +98,7 @@ func (w oneByOne) count(sums map[string]int64) error {
 // commits: a reader that has passed an id has seen every row before it.
 type inBulk struct {
 	conn   *connection
+	at     int64
 	outbox int64
 }
 
@@ -133,20 +138,23 @@ func (w inBulk) insert(rows []*emission) error {
 		sequences[i], times[i] = e.number(), micros(e.OccurredAt)
 	}
 	i := 0
-	return w.conn.each(`INSERT INTO outbox (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest)
-		SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
-		RETURNING id`, func(r Scanner) error {
+	return w.conn.each(`WITH entered AS (
+			INSERT INTO outbox_rows (event_id, topic, event_type, key, sequence, correlation, causation, traceparent, tracestate, occurred_at, payload, digest, done_at)
+			SELECT *, $13::bigint FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
+			RETURNING id
+		), queued AS (INSERT INTO outbox_queue SELECT id FROM entered)
+		SELECT id FROM entered`, func(r Scanner) error {
 		err := r.Scan(&rows[i].ID)
 		i++
 		return err
-	}, ids, topics, types, keys, sequences, correlations, causations, parents, states, times, payloads, digests)
+	}, ids, topics, types, keys, sequences, correlations, causations, parents, states, times, payloads, digests, w.at)
 }
 
-func (w inBulk) markDone(ids []int64, at int64) error {
+func (w inBulk) markDone(ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := w.conn.ahead("UPDATE outbox SET done_at = $1 WHERE id = ANY($2)", at, ids); err != nil {
+	if err := w.conn.ahead("DELETE FROM outbox_queue WHERE id = ANY($1)", ids); err != nil {
 		return fmt.Errorf("marking published rows: %w", err)
 	}
 	return nil

@@ -269,7 +269,7 @@ func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error
 // finish writes what belongs to the end of a group: finished rows' marks, sequences and outbox rows, durable counts.
 func (c *committer) finish(survivors []*Tx, marks []int64) ([]Row, error) {
 	writer := c.store.writer(c.conn)
-	if err := writer.markDone(marks, micros(c.store.now())); err != nil {
+	if err := writer.markDone(marks); err != nil {
 		return nil, err
 	}
 	rows, err := writeOutbox(writer, survivors)

@@ -23,6 +23,9 @@ type dialect struct {
 	begin       string                  // begins a writing transaction
 	parkedAmong string                  // finds those of a list of keys for which events are parked
 	list        func(keys []string) any // a list as an argument
+	outbox      string                  // the outbox where it is written to
+	pending     string                  // tells which of its rows the transport has not taken
+	pendingNext string                  // the same of those after $1, in order, at most $2
 	skipLocked  string                  // ends a SELECT that passes over rows which another process works on
 	goose       goose.Dialect
 	hasTable    string // tells whether a table exists

@@ -43,7 +43,7 @@ func (s *Store) Erase(ctx context.Context, subject string, own func(ctx context.
 		if !d.Personal() {
 			continue
 		}
-		n, err := s.redact(ctx, place{"outbox", "payload", "topic = $1 AND occurred_at <= $2", []any{d.Contract.Topic(), micros(e.At)}, false}, subject)
+		n, err := s.redact(ctx, place{s.dialect.outbox, "payload", "topic = $1 AND occurred_at <= $2", []any{d.Contract.Topic(), micros(e.At)}, false}, subject)
 		e.Recorded += n
 		if err != nil {
 			return e, fmt.Errorf("redacting recorded events of %s: %w", s.name, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var ownMigrations embed.FS
 
 // Migrating is what opening a database does about migrations that it lacks.

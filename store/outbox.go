@@ -163,6 +163,6 @@ func scanRow(s Scanner) (Row, error) {
 }
 
 // pendingAfter reads rows that the transport has not taken, in commit order.
-func pendingAfter(ctx context.Context, r Reader, after int64, limit int) ([]Row, error) {
-	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE done_at IS NULL AND id > $1 ORDER BY id LIMIT $2", after, limit)
+func (s *Store) pendingAfter(ctx context.Context, r Reader, after int64, limit int) ([]Row, error) {
+	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE "+s.dialect.pendingNext, after, limit)
 }

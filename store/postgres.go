@@ -35,6 +35,9 @@ var postgresDialect = dialect{
 	begin:       "BEGIN",
 	parkedAmong: "SELECT k FROM unnest($1::text[]) AS k WHERE EXISTS (SELECT 1 FROM parked WHERE key = k AND refused = 0)",
 	list:        func(keys []string) any { return keys },
+	outbox:      "outbox_rows", // outbox is a view of it, see migration 00006
+	pending:     "id IN (SELECT id FROM outbox_queue)",
+	pendingNext: "id = ANY(ARRAY(SELECT id FROM outbox_queue WHERE id > $1 ORDER BY id LIMIT $2)) ORDER BY id", // by the queue's index, whatever the planner believes about its size
 	skipLocked:  " FOR UPDATE SKIP LOCKED",
 	goose:       goose.DialectPostgres,
 	hasTable:    "SELECT to_regclass($1) IS NOT NULL",
@@ -97,7 +100,7 @@ func (s *Store) lead(ctx context.Context, f func(ctx context.Context, read pendi
 	s.relay.leading.Store(true)
 	defer s.relay.leading.Store(false)
 	f(ctx, func(ctx context.Context, after int64, limit int) ([]Row, error) {
-		rows, err := pendingAfter(ctx, onPool{s.db.read}, after, limit)
+		rows, err := s.pendingAfter(ctx, onPool{s.db.read}, after, limit)
 		if err == nil && s.session.Load() != session {
 			err = errSession
 		}

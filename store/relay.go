@@ -78,7 +78,7 @@ func (s *Store) Relay(ctx context.Context, publish Publisher) {
 		s.relay.leading.Store(true)
 		s.relay.term(ctx, func(ctx context.Context, after int64, limit int) (rows []Row, err error) {
 			err = s.View(ctx, func(ctx context.Context, q Reader) (err error) {
-				rows, err = pendingAfter(ctx, q, after, limit)
+				rows, err = s.pendingAfter(ctx, q, after, limit)
 				return err
 			})
 			return rows, err

@@ -173,9 +173,9 @@ func (s *Store) pruneOutbox(ctx context.Context, keep Retention) (total int64, e
 	return total, nil
 }
 
-// pruneTopic removes a topic's rows that happened before the cutoff and that the transport took at since or later.
+// pruneTopic removes a topic's rows that happened before the cutoff and that the transport took, for certain at since or later.
 func (s *Store) pruneTopic(ctx context.Context, topic string, cutoff, since int64) (int64, error) {
-	return s.repeat(ctx, `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE topic = $2 AND done_at >= $4 AND occurred_at < $3 ORDER BY id LIMIT $1)`, pruneBatch, topic, cutoff, since)
+	return s.repeat(ctx, "DELETE FROM "+s.dialect.outbox+" WHERE id IN (SELECT id FROM outbox WHERE topic = $2 AND done_at >= $4 AND occurred_at < $3 ORDER BY id LIMIT $1)", pruneBatch, topic, cutoff, since)
 }
 
 func (s *Store) pruneRest(ctx context.Context, _ Retention) (total int64, err error) {

@@ -15,17 +15,22 @@ const day = 24 * time.Hour
 
 func TestWhatIsKeptForEverLeavesTheOutboxOnlyWhereTopicsKeepIt(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	st := open(t, t.TempDir(), func(o *store.Options) { o.Clock = func() time.Time { return now }; o.Source = events.CatalogService })
+	dir := t.TempDir()
+	reopen := func() *store.Store {
+		return open(t, dir, func(o *store.Options) { o.Clock = func() time.Time { return now }; o.Source = events.CatalogService })
+	}
+	st := reopen()
 	emit := func() {
 		require.NoError(t, st.Do(t.Context(), func(_ context.Context, tx *store.Tx) error {
 			return tx.Emit(events.ProductDeleted{ProductID: "prod_1"})
 		}))
 	}
 	taken := func() {
-		require.NoError(t, st.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE outbox SET done_at = $1", now.UnixMicro())
-			return err
-		}))
+		require.NoError(t, st.Close()) // a store's relay runs once
+		st = reopen()
+		stop := relay(t, st, newTransport(nil))
+		quiet(t, st)
+		stop()
 	}
 	prune := func(keep store.Retention) int {
 		keep.Inbox = day
@@ -33,6 +38,7 @@ func TestWhatIsKeptForEverLeavesTheOutboxOnlyWhereTopicsKeepIt(t *testing.T) {
 		require.NoError(t, err)
 		return len(recorded(t, st))
 	}
+	require.Zero(t, prune(store.Retention{Topics: "kafka"}), "from now on the topics keep it")
 	emit()
 	now = now.Add(401 * day)
 	require.Equal(t, 1, prune(store.Retention{Topics: "kafka", Outbox: day}), "what the transport has not taken is kept, however old")

@@ -24,12 +24,15 @@ var sqliteDialect = dialect{
 		list, _ := json.Marshal(keys) // of text, which events' keys are
 		return string(list)
 	},
-	tokens:   strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{json}}", "TEXT"),
-	goose:    goose.DialectSQLite3,
-	hasTable: "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",
-	tables:   "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-	lost:     func(error) bool { return false },
-	unknown:  func(error) bool { return false },
+	outbox:      "outbox",
+	pending:     "done_at IS NULL",
+	pendingNext: "done_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+	tokens:      strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{json}}", "TEXT"),
+	goose:       goose.DialectSQLite3,
+	hasTable:    "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",
+	tables:      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+	lost:        func(error) bool { return false },
+	unknown:     func(error) bool { return false },
 }
 
 // openSQLite opens {dir}/{service}.db for this process alone: one pool of one connection that writes, one that reads
