@@ -41,6 +41,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	tracer   trace.Tracer
+	traced   bool // the tracer does something
 	within   message.HandlerMiddleware // transact, unless a benchmark does without
 
 	routes        map[string]*Route   // by topic
@@ -100,6 +101,8 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	if o.Untransacted {
 		s.within = s.untransacted
 	}
+	_, off := o.Tracers.(noop.TracerProvider)
+	s.traced = !off
 	s.tracer = o.Tracers.Tracer("github.com/first-viscount/viscount/router")
 	s.policy = c.OnFailure
 	if s.policy == "" {

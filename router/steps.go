@@ -22,6 +22,7 @@ var errDraining = errors.New("router: stopping")
 
 func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
+		runtime.Gosched() // what reads and begins messages goes first: behind their work it would leave processors idle
 		growStack()
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)
@@ -112,8 +113,8 @@ func (s *Service) decode(next message.HandlerFunc) message.HandlerFunc {
 		if err != nil {
 			return nil, invalidMessage(err)
 		}
-		if topic := event.Payload.Contract().Topic(); topic != d.topic || d.route == nil {
-			return nil, &refusal{code: CodeTopicMismatch, detail: "a " + event.Envelope.EventType + " belongs on " + topic + ", not on " + d.topic}
+		if there, _ := s.store.Catalogue().ByTopic(d.topic); there != event.Definition || d.route == nil {
+			return nil, &refusal{code: CodeTopicMismatch, detail: "a " + event.Envelope.EventType + " belongs on " + event.Definition.Contract.Topic() + ", not on " + d.topic}
 		}
 		d.event = event
 		if age := s.store.Now().Sub(event.Envelope.Timestamp); age.Abs() > events.Day && d.parked == nil {
@@ -153,6 +154,10 @@ func (s *Service) trace(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		d := deliveryOf(msg)
 		ctx := store.WithTrace(msg.Context(), msg.Metadata.Get(MetaTraceParent), msg.Metadata.Get(MetaTraceState))
+		if !s.traced { // then the trace of others is handed on all the same
+			msg.SetContext(ctx)
+			return next(msg)
+		}
 		ctx, span := s.tracer.Start(ctx, "process "+d.event.Envelope.EventType, trace.WithSpanKind(trace.SpanKindConsumer))
 		defer span.End()
 		if span.IsRecording() {
@@ -177,9 +182,10 @@ func (s *Service) measure(next message.HandlerFunc) message.HandlerFunc {
 		d := deliveryOf(msg)
 		began := time.Now()
 		out, err := next(msg)
-		s.metrics.handleSeconds.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(time.Since(began).Seconds())
+		ended := time.Now()
+		s.metrics.handleSeconds.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(ended.Sub(began).Seconds())
 		if d.outcome == outcomeApplied {
-			s.metrics.latency.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(time.Since(d.event.Envelope.Timestamp).Seconds())
+			s.metrics.latency.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(ended.Sub(d.event.Envelope.Timestamp).Seconds())
 		}
 		return out, err
 	}
@@ -225,8 +231,8 @@ func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 
 func (s *Service) timeout(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		ctx, cancel := context.WithTimeout(msg.Context(), s.settings.AttemptTimeout)
-		defer cancel()
+		ctx := withTimeout(msg.Context(), s.settings.AttemptTimeout)
+		defer ctx.end()
 		msg.SetContext(ctx)
 		return next(msg)
 	}
