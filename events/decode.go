@@ -1,7 +1,6 @@
 package events
 
 import (
-	"bytes"
 	"errors"
 	"regexp"
 	"slices"
@@ -25,6 +24,7 @@ func (c *Catalogue) decode(raw []byte, closed bool) (*Decoded, error) {
 	if bad != nil {
 		return nil, bad
 	}
+	defer m.release()
 	d := &Decoded{Raw: raw}
 	if d.Raw, d.Legacy, bad = m.normalise(); bad != nil {
 		return nil, bad
@@ -51,7 +51,7 @@ func (m *message) payload(d *Definition, closed bool) (Payload, []Problem) {
 		return nil, nil
 	}
 	if m.data == nil { // event_type came after it
-		r := &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(m.value(data))), prefix: "/data"}
+		r := &reader{dec: m.decode(m.value(data)), prefix: "/data"}
 		var err error
 		if m.data, err = d.read(r); err != nil {
 			return nil, syntaxProblem(m.value(data), err).Problems
@@ -161,6 +161,7 @@ func Peek(raw []byte) Envelope {
 	if bad != nil {
 		return Envelope{}
 	}
+	defer m.release()
 	e, _ := m.envelope()
 	if old := m.find("version"); e.EventVersion == "" && old != nil {
 		e.EventVersion = old.text // of the old dialect

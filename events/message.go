@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// message is a message taken apart: its top level, and its data where the contract was known in time.
+// message is a message taken apart: its top level, and its data where the contract was known in time. What it has allocated is
+// used again after release.
 type message struct {
 	raw        []byte
 	members    []member
@@ -16,7 +17,9 @@ type message struct {
 	data       Payload
 	problems   []Problem // of data
 
-	space [8]member // of members, which rarely are more
+	space   [8]member // of members, which rarely are more
+	decoder jsontext.Decoder
+	buffer  bytes.Buffer
 }
 
 // member is a top-level key with its value and where they stand.
@@ -50,11 +53,9 @@ func split(raw []byte, c *Catalogue) (*message, *Invalid) {
 	if bad := checkText(raw); bad != nil {
 		return nil, bad
 	}
-	m := &message{raw: raw}
-	m.members = m.space[:0]
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
-	dec := d.reset(raw)
+	m := taken.Get().(*message)
+	m.raw, m.members = raw, m.space[:0]
+	dec := m.decode(raw)
 	if k := dec.PeekKind(); k != '{' {
 		if _, err := dec.ReadValue(); err != nil {
 			return nil, syntaxProblem(raw, err)
@@ -70,18 +71,20 @@ func split(raw []byte, c *Catalogue) (*message, *Invalid) {
 	return m, nil
 }
 
-// decoder is a JSON decoder with its buffer; what it has allocated is used again.
-type decoder struct {
-	jsontext.Decoder
-	buffer bytes.Buffer
+var taken = sync.Pool{New: func() any { return &message{} }}
+
+func (m *message) decode(raw []byte) *jsontext.Decoder {
+	m.buffer = *bytes.NewBuffer(raw)
+	m.decoder.Reset(&m.buffer)
+	return &m.decoder
 }
 
-var decoders = sync.Pool{New: func() any { return &decoder{} }}
-
-func (d *decoder) reset(raw []byte) *jsontext.Decoder {
-	d.buffer = *bytes.NewBuffer(raw)
-	d.Reset(&d.buffer)
-	return &d.Decoder
+// release gives a message back that nobody refers to any more.
+func (m *message) release() {
+	m.decode(nil) // it keeps nothing alive
+	clear(m.space[:])
+	m.raw, m.members, m.definition, m.data, m.problems = nil, nil, nil, nil, nil
+	taken.Put(m)
 }
 
 func checkText(raw []byte) *Invalid {

@@ -30,6 +30,7 @@ func (d *Decoded) Redacted() ([]byte, error) {
 	if bad != nil {
 		return nil, bad
 	}
+	defer message.release()
 	var out bytes.Buffer
 	enc := jsontext.NewEncoder(&out)
 	if err := enc.WriteToken(jsontext.BeginObject); err != nil {

@@ -151,10 +151,12 @@ func parseTime(text string) (time.Time, error) {
 // Parse reads JSON into T with the checks and codes of contracts: limits, duplicate keys, types, missing fields, money,
 // times. Optional fields are those with omitzero. It serves requests, whose bodies obey the same rules as events.
 func Parse[T any](raw []byte) (value T, err error) {
-	if _, bad := split(raw, nil); bad != nil {
+	m, bad := split(raw, nil)
+	if bad != nil {
 		return value, bad
 	}
-	r := &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(raw))}
+	defer m.release()
+	r := &reader{dec: m.decode(raw)}
 	if err := r.value(cachedShape(reflect.TypeFor[T]()), "", reflect.ValueOf(&value).Elem()); err != nil {
 		return value, syntaxProblem(raw, err)
 	}
