@@ -58,16 +58,18 @@ type runner struct {
 	stop atomic.Pointer[context.CancelFunc] // ends the context of the message in hand
 }
 
+// lane is the messages of a key that wait, behind the one in hand.
 type lane struct {
-	key   string
-	items []*Ticket
+	key         string
+	first, last *Ticket
 }
 
 // Ticket is a message taken in.
 type Ticket struct {
 	item  Item
-	begun bool // it was delivered
-	gone  bool // withdrawn
+	after *Ticket // the next one of its lane
+	begun bool    // it was delivered
+	gone  bool    // withdrawn
 	ended bool
 }
 
@@ -92,26 +94,33 @@ func defaultPause(refusals int) time.Duration {
 
 // Add takes a message in, behind the earlier ones of its key. It blocks while the window is full, until ctx ends.
 func (e *Engine) Add(ctx context.Context, item Item) (*Ticket, error) {
+	t := &Ticket{item: item}
+	if err := e.add(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (e *Engine) add(ctx context.Context, t *Ticket) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining })
 	if err := e.open(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	e.inside++
-	t := &Ticket{item: item}
 	e.enqueue(t)
-	return t, nil
+	return nil
 }
 
 func (e *Engine) enqueue(t *Ticket) {
 	if t.item.Key != "" {
 		if l, busy := e.lanes[t.item.Key]; busy {
-			l.items = append(l.items, t)
+			l.append(t)
 			return
 		}
 	}
-	l := &lane{key: t.item.Key, items: []*Ticket{t}}
+	l := &lane{key: t.item.Key, first: t, last: t}
 	if l.key != "" {
 		e.lanes[l.key] = l
 	}
@@ -122,6 +131,24 @@ func (e *Engine) enqueue(t *Ticket) {
 	r := &runner{}
 	e.runners[r] = true
 	e.running.Go(func() { e.run(r, l) })
+}
+
+func (l *lane) append(t *Ticket) {
+	if l.first == nil {
+		l.first = t
+	} else {
+		l.last.after = t
+	}
+	l.last = t
+}
+
+// shift takes the first message out; nil if there is none.
+func (l *lane) shift() *Ticket {
+	t := l.first
+	if t != nil {
+		l.first, t.after = t.after, nil
+	}
+	return t
 }
 
 // Room waits until the window has room for a batch, a sixteenth of it, so that a source is not asked for message by message,
@@ -221,15 +248,12 @@ func (e *Engine) next(r *runner, l **lane, ended *Ticket) *Ticket {
 		ended.ended = true
 		e.left()
 	}
-	if len(e.ready) > 0 && len((*l).items) > 0 {
+	if len(e.ready) > 0 && (*l).first != nil {
 		e.ready = append(e.ready, *l)
 		*l, e.ready = e.ready[0], e.ready[1:]
 	}
 	for !e.draining {
-		for len((*l).items) > 0 {
-			t := (*l).items[0]
-			(*l).items[0] = nil
-			(*l).items = (*l).items[1:]
+		for t := (*l).shift(); t != nil; t = (*l).shift() {
 			if !t.gone {
 				t.begun = true
 				return t

@@ -282,41 +282,6 @@ func drainOne(e *keyed.Engine, out <-chan *message.Message) error {
 	return <-done
 }
 
-func TestTheWatermarkNeverPassesAnUnfinishedMessage(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		n := rapid.IntRange(1, 50).Draw(rt, "n")
-		order := rapid.Permutation(numbers(n)).Draw(rt, "order")
-		var marks []int64
-		w := keyed.NewWatermark(99, func(mark int64) { marks = append(marks, mark) })
-		for i := range n {
-			w.Begin(int64(100 + 2*i)) // positions have gaps
-		}
-		finished := make([]bool, n)
-		for _, i := range order {
-			finished[i] = true
-			w.Finish(int64(100 + 2*i))
-			want := int64(99)
-			for k := 0; k < n && finished[k]; k++ {
-				want = int64(100 + 2*k)
-			}
-			if len(marks) > 0 && marks[len(marks)-1] != want || len(marks) == 0 && want != 99 {
-				rt.Fatalf("after %v the mark is %v, must be %d", order, marks, want)
-			}
-		}
-		if w.Unfinished() != 0 {
-			rt.Fatalf("%d unfinished at the end", w.Unfinished())
-		}
-	})
-}
-
-func numbers(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
 // A source is asked for a batch once there is room for one, and is told when the engine drains.
 func TestRoomIsABatch(t *testing.T) {
 	const window, batch = 64, 4

@@ -23,6 +23,10 @@ type reader struct {
 	closed  bool
 }
 
+// ahead is how many messages lie ready for a reader, so that it begins them one after another, and the engine's goroutine of
+// each sleeps once, until its acknowledgement, and not before that, too, until it is read.
+const ahead = 256
+
 // NewOutlet makes one that nobody reads yet.
 func NewOutlet() *Outlet {
 	nobody := &reader{next: make(chan struct{}), closed: true}
@@ -31,20 +35,25 @@ func NewOutlet() *Outlet {
 	return o
 }
 
-// Read gives the messages from now on, until leave is called; then they wait for the next reader.
+// Read gives the messages from now on, until leave is called; then they wait for the next reader, also those that lay ready.
 func (o *Outlet) Read() (messages <-chan *message.Message, leave func()) {
-	r := &reader{out: make(chan *message.Message), left: make(chan struct{}), next: make(chan struct{})}
+	r := &reader{out: make(chan *message.Message, ahead), left: make(chan struct{}), next: make(chan struct{})}
 	close(o.reader.Swap(r).next)
-	return r.out, func() {
-		close(r.left)
-		r.handing.Lock()
-		r.closed = true
-		r.handing.Unlock()
-		close(r.out)
+	return r.out, r.leave
+}
+
+func (r *reader) leave() {
+	close(r.left)
+	r.handing.Lock()
+	r.closed = true
+	r.handing.Unlock()
+	close(r.out)
+	for msg := range r.out { // the engine hands them out again
+		msg.Nack()
 	}
 }
 
-// hand waits until somebody has read the message; false if quit came first.
+// hand waits until a reader can have the message; false if quit came first.
 func (o *Outlet) hand(msg *message.Message, quit <-chan struct{}) bool {
 	for {
 		r := o.reader.Load()

@@ -10,32 +10,37 @@ import (
 	"github.com/first-viscount/viscount/transports/keyed"
 )
 
-// A message waits for a reader, and passes from one that leaves without it to the next; nobody gets it twice.
+// Messages wait for a reader, and pass from one that leaves without them to the next; nobody gets one twice.
 func TestAnOutletGoesFromReaderToReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := keyed.New(keyed.Options{Keys: 2})
+		e := keyed.New(keyed.Options{Keys: 3})
 		defer e.Close()
 		to := keyed.NewOutlet()
 		done := 0
-		for _, name := range []string{"1", "2"} {
+		for _, name := range []string{"1", "2", "3"} {
 			_, err := e.Add(t.Context(), keyed.Item{Key: name, Message: message.NewMessage(name, nil), To: to, Done: func() { done++ }})
 			require.NoError(t, err)
 		}
-		synctest.Wait() // both wait for a reader
+		synctest.Wait() // all wait for a reader
 		first, leave := to.Read()
-		one := <-first
-		one.Ack()
-		synctest.Wait() // the other one waits for the first reader
+		read := map[string]bool{}
+		take := func(from <-chan *message.Message) {
+			msg := <-from
+			require.False(t, read[msg.UUID], msg.UUID)
+			read[msg.UUID] = true
+			msg.Ack()
+		}
+		take(first)
+		synctest.Wait() // the others lie ready for the first reader
 		leave()
 		_, open := <-first
 		require.False(t, open)
 		second, leave := to.Read()
-		other := <-second
-		require.NotEqual(t, one.UUID, other.UUID)
-		other.Ack()
+		take(second)
+		take(second)
 		leave()
 		synctest.Wait()
-		require.Equal(t, 2, done)
+		require.Equal(t, 3, done)
 	})
 }
 

@@ -10,37 +10,38 @@ import (
 )
 
 // Stream is a source of numbered messages while it is assigned to this process: a partition, a bucket. It knows what was
-// taken from it and how far that is finished.
+// taken from it, and turns acknowledgements in any order into the position up to which the source may acknowledge: the last
+// one before the first unfinished message.
 type Stream struct {
 	consumer *Consumer
-	topic    string
-	mark     *Watermark
+	outlet   *Outlet
+	moved    func(done int64)
 
-	mu        sync.Mutex
-	taken     map[int64]taken // by position: unfinished
-	done      int64           // everything up to here is finished
-	withdrawn bool
-	dropped   bool
+	mu         sync.Mutex
+	places     []place // of what was taken, by position, from the first unfinished one on
+	gone       int     // places that stood before
+	unfinished int
+	done       int64 // everything up to here is finished
+	withdrawn  bool
+	dropped    bool
+}
+
+type place struct {
+	at    int64
+	taken *taken // nil when it is finished
 }
 
 type taken struct {
-	ticket    *Ticket
+	Ticket
+	stream    *Stream
+	number    int // of its place
 	published time.Time
 }
 
 // NewStream begins after a position. moved is called, in order, each time the position up to which all is finished rises,
 // until Drop.
 func NewStream(c *Consumer, topic string, after int64, moved func(done int64)) *Stream {
-	s := &Stream{consumer: c, topic: topic, taken: map[int64]taken{}, done: after}
-	s.mark = NewWatermark(after, func(done int64) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.done = done
-		if !s.dropped {
-			moved(done)
-		}
-	})
-	return s
+	return &Stream{consumer: c, outlet: c.Outlet(topic), done: after, moved: moved}
 }
 
 // Begin tells where reading begins, if that was not known when the stream was made.
@@ -50,35 +51,43 @@ func (s *Stream) Begin(after int64) {
 	s.done = max(s.done, after)
 }
 
-// Take hands a message to the consumer's engine. Positions rise. After Withdraw it answers ErrWithdrawn.
+// Take hands a message to the consumer's engine. Positions rise; they may have gaps. After Withdraw it answers ErrWithdrawn.
 func (s *Stream) Take(ctx context.Context, at int64, published time.Time, key string, msg *message.Message) error {
-	s.mu.Lock()
-	withdrawn := s.withdrawn
-	s.mu.Unlock()
-	if withdrawn {
+	t := &taken{stream: s, published: published}
+	t.item = Item{Key: key, Message: msg, To: s.outlet, Done: t.finish}
+	if !s.place(at, t) {
 		return ErrWithdrawn
 	}
-	s.mark.Begin(at)
-	s.mu.Lock()
-	s.taken[at] = taken{published: published} // it may finish before Add returns
-	s.mu.Unlock()
-	ticket, err := s.consumer.Engine.Add(ctx, Item{Key: key, Message: msg, To: s.consumer.Outlet(s.topic), Done: func() { s.finish(at) }})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, still := s.taken[at]; still {
-		s.taken[at] = taken{ticket, published}
-	}
-	return nil
+	return s.consumer.Engine.add(ctx, &t.Ticket)
 }
 
-func (s *Stream) finish(at int64) {
+func (s *Stream) place(at int64, t *taken) bool {
 	s.mu.Lock()
-	delete(s.taken, at)
-	s.mu.Unlock()
-	s.mark.Finish(at)
+	defer s.mu.Unlock()
+	if s.withdrawn {
+		return false
+	}
+	t.number = s.gone + len(s.places)
+	s.places = append(s.places, place{at, t})
+	s.unfinished++
+	return true
+}
+
+func (t *taken) finish() {
+	s := t.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places[t.number-s.gone].taken = nil
+	s.unfinished--
+	before := s.gone
+	for len(s.places) > 0 && s.places[0].taken == nil {
+		s.done = s.places[0].at
+		s.places = s.places[1:]
+		s.gone++
+	}
+	if s.gone > before && !s.dropped {
+		s.moved(s.done)
+	}
 }
 
 // ErrWithdrawn is the answer to messages of a stream that was given up.
@@ -88,10 +97,10 @@ var ErrWithdrawn = errors.New("keyed: the stream is withdrawn")
 func (s *Stream) Withdraw() []*Ticket {
 	s.mu.Lock()
 	s.withdrawn = true
-	tickets := make([]*Ticket, 0, len(s.taken))
-	for _, t := range s.taken {
-		if t.ticket != nil {
-			tickets = append(tickets, t.ticket)
+	tickets := make([]*Ticket, 0, s.unfinished)
+	for _, p := range s.places {
+		if p.taken != nil {
+			tickets = append(tickets, &p.taken.Ticket)
 		}
 	}
 	s.mu.Unlock()
@@ -117,8 +126,8 @@ func (s *Stream) Done() int64 {
 func (s *Stream) Settled(read int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for at := range s.taken {
-		read = min(read, at-1)
+	if len(s.places) > 0 {
+		read = min(read, s.places[0].at-1)
 	}
 	return max(read, s.done)
 }
@@ -127,8 +136,10 @@ func (s *Stream) Settled(read int64) int64 {
 func (s *Stream) Unfinished() (messages int, oldest time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.taken {
-		oldest = max(oldest, time.Since(t.published))
+	for _, p := range s.places {
+		if p.taken != nil {
+			oldest = max(oldest, time.Since(p.taken.published))
+		}
 	}
-	return len(s.taken), oldest
+	return s.unfinished, oldest
 }
