@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/IBM/sarama"
 	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
@@ -57,22 +58,27 @@ func recordOf(topic string, msg *message.Message) *kgo.Record {
 	return r
 }
 
-// messageOf reads a record; one of a foreign producer may have neither key nor headers.
+// messageOf reads a record; one of a foreign producer may have neither key nor headers. The texts share one copy.
 func messageOf(r *kgo.Record) *message.Message {
+	size := len(r.Key)
+	for _, h := range r.Headers {
+		size += len(h.Value)
+	}
+	texts := textsOf(size)
 	metadata := make(message.Metadata, len(r.Headers)+3)
 	uuid := ""
 	for _, h := range r.Headers {
 		switch {
 		case h.Key == wmkafka.UUIDHeaderKey:
-			uuid = string(h.Value)
+			uuid = texts.add(h.Value)
 		case driver.Travels(h.Key):
-			metadata[h.Key] = string(h.Value)
+			metadata[h.Key] = texts.add(h.Value)
 		}
 	}
 	metadata[driver.PartitionMetadata] = strconv.FormatInt(int64(r.Partition), 10)
 	metadata[driver.OffsetMetadata] = strconv.FormatInt(r.Offset, 10)
 	if len(r.Key) > 0 {
-		metadata[driver.KeyMetadata] = string(r.Key)
+		metadata[driver.KeyMetadata] = texts.add(r.Key)
 	}
 	if uuid == "" {
 		uuid = r.Topic + "/" + metadata[driver.PartitionMetadata] + "/" + metadata[driver.OffsetMetadata]
@@ -80,4 +86,19 @@ func messageOf(r *kgo.Record) *message.Message {
 	msg := message.NewMessage(uuid, r.Value)
 	msg.Metadata = metadata
 	return msg
+}
+
+// texts makes strings that share one allocation.
+type texts struct{ strings.Builder }
+
+func textsOf(size int) *texts {
+	t := &texts{}
+	t.Grow(size)
+	return t
+}
+
+func (t *texts) add(text []byte) string {
+	at := t.Len()
+	t.Write(text)
+	return t.String()[at:]
 }
