@@ -41,7 +41,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	tracer   trace.Tracer
-	traced   bool // the tracer does something
+	traced   bool                      // the tracer does something
 	within   message.HandlerMiddleware // transact, unless a benchmark does without
 
 	routes        map[string]*Route   // by topic
