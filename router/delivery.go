@@ -38,9 +38,21 @@ func deliveryOf(msg *message.Message) *delivery {
 	return d
 }
 
-func withDelivery(ctx context.Context, d *delivery) context.Context {
-	return context.WithValue(ctx, deliveryKey{}, d)
+// deliveryContext is a context with a delivery, which can be told from others without asking all of them.
+type deliveryContext struct {
+	context.Context
+	d *delivery
 }
+
+// Value implements context.Context.
+func (c *deliveryContext) Value(key any) any {
+	if key == (deliveryKey{}) {
+		return c.d
+	}
+	return c.Context.Value(key)
+}
+
+func withDelivery(ctx context.Context, d *delivery) context.Context { return &deliveryContext{ctx, d} }
 
 // newDelivery reads a message's metadata. A sequence that is no number counts as none: metadata never refuses a message.
 func (s *Service) newDelivery(topic string, msg *message.Message, parked *store.Parked) *delivery {

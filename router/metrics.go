@@ -1,6 +1,10 @@
 package router
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics are the counters of all services of a process (interfaces.md, "Metrics"). Labels never carry an id.
 type Metrics struct {
@@ -11,6 +15,22 @@ type Metrics struct {
 	probes        *prometheus.CounterVec
 	latency       *prometheus.HistogramVec
 	handleSeconds *prometheus.HistogramVec
+}
+
+// routeMetrics are what every event of a route writes, looked up once.
+type routeMetrics struct {
+	once                   sync.Once
+	applied                prometheus.Counter
+	latency, handleSeconds prometheus.Observer
+}
+
+func (m *routeMetrics) of(s *Service, r *Route) *routeMetrics {
+	m.once.Do(func() {
+		m.applied = s.metrics.handled.WithLabelValues(s.Name(), r.Contract.Type, outcomeApplied)
+		m.latency = s.metrics.latency.WithLabelValues(s.Name(), r.Contract.Type)
+		m.handleSeconds = s.metrics.handleSeconds.WithLabelValues(s.Name(), r.Contract.Type)
+	})
+	return m
 }
 
 // NewMetrics makes the metrics and registers them, unless r is nil.

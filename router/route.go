@@ -79,6 +79,7 @@ type Route struct {
 	Handler  string // the handler's name, for people
 	Sample   events.Payload
 	handle   func(ctx context.Context, tx *store.Tx, d *delivery) error
+	metrics  *routeMetrics // of the service that has the route
 }
 
 // On subscribes a handler to the event type of its argument. The handler decides and writes through tx; what it returns

@@ -157,6 +157,7 @@ func (s *Service) index() error {
 		if _, known := s.store.Catalogue().ByTopic(topic); !known {
 			return fmt.Errorf("consumer %s subscribes to %s, which is not in the catalogue: add its definition to it", s.consumer.Name, route.Contract.Type)
 		}
+		route.metrics = &routeMetrics{}
 		s.routes[topic] = route
 		heard[route.Contract.Type] = append(heard[route.Contract.Type], topic)
 	}

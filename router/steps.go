@@ -29,7 +29,8 @@ func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
 		if s.draining.Load() {
 			return nil, errDraining
 		}
-		arrived := deliveryOf(msg) == nil // from the transport; a parked event brings its own
+		_, brought := msg.Context().(*deliveryContext) // by a parked event
+		arrived := !brought
 		if arrived {
 			topic := message.SubscribeTopicFromCtx(msg.Context())
 			msg.SetContext(withDelivery(msg.Context(), s.newDelivery(topic, msg, nil)))
@@ -183,9 +184,10 @@ func (s *Service) measure(next message.HandlerFunc) message.HandlerFunc {
 		began := time.Now()
 		out, err := next(msg)
 		ended := time.Now()
-		s.metrics.handleSeconds.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(ended.Sub(began).Seconds())
+		m := d.route.metrics.of(s, d.route)
+		m.handleSeconds.Observe(ended.Sub(began).Seconds())
 		if d.outcome == outcomeApplied {
-			s.metrics.latency.WithLabelValues(s.Name(), d.event.Envelope.EventType).Observe(ended.Sub(d.event.Envelope.Timestamp).Seconds())
+			m.latency.Observe(ended.Sub(d.event.Envelope.Timestamp).Seconds())
 		}
 		return out, err
 	}

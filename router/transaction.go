@@ -227,11 +227,14 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, d *delivery, p store.
 }
 
 func (s *Service) report(ctx context.Context, d *delivery) {
-	eventType := d.event.Envelope.EventType
-	if d.outcome == "" {
+	switch d.outcome {
+	case "":
 		return
+	case outcomeApplied:
+		d.route.metrics.of(s, d.route).applied.Inc()
+	default:
+		s.metrics.handled.WithLabelValues(s.Name(), d.event.Envelope.EventType, d.outcome).Inc()
 	}
-	s.metrics.handled.WithLabelValues(s.Name(), eventType, d.outcome).Inc()
 	switch d.outcome {
 	case outcomeIgnored:
 		s.log.InfoContext(ctx, "event ignored", slog.String("reason", d.reason))
