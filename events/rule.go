@@ -94,10 +94,31 @@ func Printable(r rune) bool {
 
 // ValidID tells whether text can be an identifier: 1–128 printable characters.
 func ValidID(text string) bool {
+	if text != "" && len(text) <= MaxID && plain(text) {
+		return true
+	}
 	return text != "" && utf8.ValidString(text) && (len(text) <= MaxID || utf8.RuneCountInString(text) <= MaxID) && printable(text)
 }
 
 // ValidCurrency tells whether text has the form of an ISO 4217 code.
 func ValidCurrency(text string) bool {
-	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	if len(text) != 3 {
+		return false
+	}
+	for i := range text {
+		if text[i] < 'A' || text[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// plain tells whether text holds nothing but the printable characters of ASCII, as nearly every identifier does.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

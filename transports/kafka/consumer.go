@@ -167,13 +167,12 @@ func (c *consumer) take(ctx context.Context, held []portion, room int) []portion
 }
 
 func (c *consumer) takeFrom(ctx context.Context, p *keyed.Stream, records []*kgo.Record) bool {
-	for _, r := range records {
+	messages := make([]keyed.Message, len(records))
+	for i, r := range records {
 		msg := messageOf(r)
-		if err := p.Take(ctx, r.Offset, r.Timestamp, msg.Metadata.Get(driver.KeyMetadata), msg); err != nil {
-			return false // withdrawn, or closing
-		}
+		messages[i] = keyed.Message{At: r.Offset, Published: r.Timestamp, Key: msg.Metadata.Get(driver.KeyMetadata), Message: msg}
 	}
-	return true
+	return p.Take(ctx, messages...) == nil // else withdrawn, or closing
 }
 
 func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {

@@ -95,21 +95,23 @@ func defaultPause(refusals int) time.Duration {
 // Add takes a message in, behind the earlier ones of its key. It blocks while the window is full, until ctx ends.
 func (e *Engine) Add(ctx context.Context, item Item) (*Ticket, error) {
 	t := &Ticket{item: item}
-	if err := e.add(ctx, t); err != nil {
+	if err := e.add(ctx, 1, func(int) *Ticket { return t }); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-func (e *Engine) add(ctx context.Context, t *Ticket) error {
+func (e *Engine) add(ctx context.Context, n int, ticket func(i int) *Ticket) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining })
-	if err := e.open(ctx); err != nil {
-		return err
+	for i := range n {
+		e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining })
+		if err := e.open(ctx); err != nil {
+			return err
+		}
+		e.inside++
+		e.enqueue(ticket(i))
 	}
-	e.inside++
-	e.enqueue(t)
 	return nil
 }
 

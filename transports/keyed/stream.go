@@ -51,25 +51,36 @@ func (s *Stream) Begin(after int64) {
 	s.done = max(s.done, after)
 }
 
-// Take hands a message to the consumer's engine. Positions rise; they may have gaps. After Withdraw it answers ErrWithdrawn.
-func (s *Stream) Take(ctx context.Context, at int64, published time.Time, key string, msg *message.Message) error {
-	t := &taken{stream: s, published: published}
-	t.item = Item{Key: key, Message: msg, To: s.outlet, Done: t.finish}
-	if !s.place(at, t) {
-		return ErrWithdrawn
-	}
-	return s.consumer.Engine.add(ctx, &t.Ticket)
+// Message is a message of a stream.
+type Message struct {
+	At        int64 // its position
+	Published time.Time
+	Key       string
+	Message   *message.Message
 }
 
-func (s *Stream) place(at int64, t *taken) bool {
+// Take hands messages to the consumer's engine. Positions rise; they may have gaps. After Withdraw it answers ErrWithdrawn.
+func (s *Stream) Take(ctx context.Context, messages ...Message) error {
+	all := make([]taken, len(messages))
+	if !s.place(messages, all) {
+		return ErrWithdrawn
+	}
+	return s.consumer.Engine.add(ctx, len(all), func(i int) *Ticket { return &all[i].Ticket })
+}
+
+func (s *Stream) place(messages []Message, all []taken) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.withdrawn {
 		return false
 	}
-	t.number = s.gone + len(s.places)
-	s.places = append(s.places, place{at, t})
-	s.unfinished++
+	for i := range messages {
+		m, t := &messages[i], &all[i]
+		t.stream, t.published, t.number = s, m.Published, s.gone+len(s.places)
+		t.item = Item{Key: m.Key, Message: m.Message, To: s.outlet, Done: t.finish}
+		s.places = append(s.places, place{m.At, t})
+	}
+	s.unfinished += len(all)
 	return true
 }
 
@@ -78,6 +89,7 @@ func (t *taken) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.places[t.number-s.gone].taken = nil
+	t.item = Item{} // others that were taken with it may be in hand for long
 	s.unfinished--
 	before := s.gone
 	for len(s.places) > 0 && s.places[0].taken == nil {

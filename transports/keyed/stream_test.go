@@ -39,7 +39,7 @@ func newStreamed(t require.TestingT, n int) *streamed {
 	out, leave := s.consumer.Outlet("topic").Read()
 	defer leave()
 	for i := range n {
-		require.NoError(t, s.stream.Take(context.Background(), position(i), time.Now(), "", message.NewMessage(fmt.Sprint(i), nil)))
+		require.NoError(t, s.stream.Take(context.Background(), keyed.Message{At: position(i), Published: time.Now(), Message: message.NewMessage(fmt.Sprint(i), nil)}))
 		s.in[i] = <-out
 	}
 	return s
@@ -101,7 +101,7 @@ func TestAStreamThatIsGivenUpTakesNothingAndMovesNothing(t *testing.T) {
 	defer s.consumer.Close()
 	s.acknowledge(t, 1)
 	require.Len(t, s.stream.Withdraw(), 2, "what is unfinished")
-	require.ErrorIs(t, s.stream.Take(t.Context(), position(3), time.Now(), "", message.NewMessage("3", nil)), keyed.ErrWithdrawn)
+	require.ErrorIs(t, s.stream.Take(t.Context(), keyed.Message{At: position(3), Published: time.Now(), Message: message.NewMessage("3", nil)}), keyed.ErrWithdrawn)
 	s.acknowledge(t, 0)
 	require.Equal(t, []int64{position(1)}, s.marks, "what was in hand counts when it is acknowledged")
 	s.stream.Drop()

@@ -213,7 +213,7 @@ func (c *consumer) take(ctx context.Context, r *row) error {
 		return nil
 	}
 	p.last = r.offset
-	return p.stream.Take(ctx, r.offset, r.at, string(r.key), messageOf(r))
+	return p.stream.Take(ctx, keyed.Message{At: r.offset, Published: r.at, Key: string(r.key), Message: messageOf(r)})
 }
 
 // messageOf reads a row; one of a foreign program may have neither uuid nor metadata.
