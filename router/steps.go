@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/internal/lazycontext"
 	"github.com/first-viscount/viscount/store"
 )
 
@@ -233,8 +234,8 @@ func (s *Service) retry(next message.HandlerFunc) message.HandlerFunc {
 
 func (s *Service) timeout(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		ctx := withTimeout(msg.Context(), s.settings.AttemptTimeout)
-		defer ctx.end()
+		ctx := lazycontext.WithTimeout(msg.Context(), s.settings.AttemptTimeout)
+		defer ctx.Cancel()
 		msg.SetContext(ctx)
 		return next(msg)
 	}

@@ -1,7 +1,7 @@
 // Package keyed is the engine under every transport: it hands out the messages of one consumer with all keys in parallel and
 // each key in order, over all topics, and tells when a message is finished.
 //
-// It imports Watermill's message package only.
+// It imports Watermill's message package only, and no other folder but internal.
 package keyed
 
 import (
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/first-viscount/viscount/internal/lazycontext"
 )
 
 // ErrClosed is returned for messages that come after Close or Drain.
@@ -55,7 +57,7 @@ type Engine struct {
 
 // runner is a goroutine that delivers one message after another.
 type runner struct {
-	stop atomic.Pointer[context.CancelFunc] // ends the context of the message in hand
+	hand atomic.Pointer[lazycontext.Context] // of the message in hand
 }
 
 // lane is the messages of a key that wait, behind the one in hand.
@@ -280,11 +282,11 @@ func (e *Engine) deliver(r *runner, t *Ticket) bool {
 	i := &t.item
 	msg := i.Message
 	for refusals := 1; ; refusals++ {
-		ctx, cancel := context.WithCancel(context.Background()) // a parent shared by all would be a lock that all wait for
-		r.stop.Store(&cancel)
+		ctx := lazycontext.WithCancel(context.Background()) // a parent shared by all would be a lock that all wait for
+		r.hand.Store(ctx)
 		msg.SetContext(ctx)
 		acked := i.handOut(e, msg)
-		cancel()
+		ctx.Cancel()
 		if acked || e.given(t) {
 			return acked
 		}
@@ -365,8 +367,8 @@ func (e *Engine) giveUp() {
 	}
 	close(e.over)
 	for r := range e.runners {
-		if stop := r.stop.Load(); stop != nil {
-			(*stop)()
+		if ctx := r.hand.Load(); ctx != nil {
+			ctx.Cancel()
 		}
 	}
 }
