@@ -42,7 +42,7 @@ type Item struct {
 type Engine struct {
 	options Options
 	quit    chan struct{} // closed when the engine begins to drain
-	over    chan struct{} // closed when it gives up what is in flight
+	over    atomic.Bool   // it gives up what is in flight
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -57,7 +57,8 @@ type Engine struct {
 
 // runner is a goroutine that delivers one message after another.
 type runner struct {
-	hand atomic.Pointer[lazycontext.Context] // of the message in hand
+	hand    atomic.Pointer[message.Message] // what it has in hand
+	context atomic.Pointer[lazycontext.Context]
 }
 
 // lane is the messages of a key that wait, behind the one in hand.
@@ -84,7 +85,7 @@ func New(o Options) *Engine {
 	if o.Redeliver == nil {
 		o.Redeliver = defaultPause
 	}
-	e := &Engine{options: o, lanes: map[string]*lane{}, runners: map[*runner]bool{}, quit: make(chan struct{}), over: make(chan struct{})}
+	e := &Engine{options: o, lanes: map[string]*lane{}, runners: map[*runner]bool{}, quit: make(chan struct{})}
 	e.changed, e.roomy = sync.NewCond(&e.mu), sync.NewCond(&e.mu)
 	return e
 }
@@ -283,9 +284,10 @@ func (e *Engine) deliver(r *runner, t *Ticket) bool {
 	msg := i.Message
 	for refusals := 1; ; refusals++ {
 		ctx := lazycontext.WithCancel(context.Background()) // a parent shared by all would be a lock that all wait for
-		r.hand.Store(ctx)
 		msg.SetContext(ctx)
-		acked := i.handOut(e, msg)
+		r.context.Store(ctx)
+		r.hand.Store(msg)
+		acked := !e.over.Load() && i.handOut(e, msg)
 		ctx.Cancel()
 		if acked || e.given(t) {
 			return acked
@@ -306,18 +308,11 @@ func (i *Item) handOut(e *Engine, msg *message.Message) bool {
 	if !i.To.hand(msg, e.quit) { // nobody has it yet
 		return false
 	}
-	select {
+	select { // on nothing that messages share, which would be a lock that all wait for
 	case <-msg.Acked():
 		return true
 	case <-msg.Nacked():
 		return false
-	case <-e.over:
-		select {
-		case <-msg.Acked(): // both came: the outcome is durable
-			return true
-		default:
-			return false
-		}
 	}
 }
 
@@ -360,15 +355,13 @@ func (e *Engine) Close() {
 func (e *Engine) giveUp() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	select {
-	case <-e.over:
+	if e.over.Swap(true) {
 		return
-	default:
 	}
-	close(e.over)
 	for r := range e.runners {
-		if ctx := r.hand.Load(); ctx != nil {
-			ctx.Cancel()
+		if msg := r.hand.Load(); msg != nil { // one that is not in hand yet sees that it is over
+			r.context.Load().Cancel()
+			msg.Nack() // unless its outcome is durable
 		}
 	}
 }
