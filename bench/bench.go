@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,6 +80,21 @@ func (b *bench) close() {
 	if err := os.RemoveAll(b.dir); err != nil {
 		progress("removing %s: %v", b.dir, err)
 	}
+}
+
+// settle does at once what the server and the runtime do sooner or later about what came before, so that it does not fall into
+// a measurement.
+func (b *bench) settle(ctx context.Context) error {
+	runtime.GC()
+	conn, err := pgx.Connect(ctx, b.url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "VACUUM ANALYZE")
+	if err == nil {
+		_, err = conn.Exec(ctx, "CHECKPOINT")
+	}
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // name makes a name that nothing else has.

@@ -103,6 +103,9 @@ func (b *bench) measure(ctx context.Context, r *result) error {
 			if b.only != "" && !slices.Contains(strings.Split(b.only, ","), c.name) {
 				continue
 			}
+			if err := b.settle(ctx); err != nil {
+				return fmt.Errorf("settling: %w", err)
+			}
 			rate, err := c.run(ctx, d)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)

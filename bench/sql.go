@@ -123,19 +123,6 @@ func (b *bench) fillStock(ctx context.Context, n int) error {
 	return errors.Join(p.Close(), db.Close(), b.settle(ctx))
 }
 
-// settle does at once what the server does sooner or later, so that it does not fall into a measurement.
-func (b *bench) settle(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, b.url)
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, "VACUUM ANALYZE")
-	if err == nil {
-		_, err = conn.Exec(ctx, "CHECKPOINT")
-	}
-	return errors.Join(err, conn.Close(ctx))
-}
-
 func (b *bench) sqlChained(backlog int, work time.Duration, warm, enough int, transacted bool) func(context.Context, data) (float64, error) {
 	return func(ctx context.Context, _ data) (float64, error) {
 		return b.chained(ctx, transport.Driver, b.sqlConfig(), consumption{b.filled[backlog], work, warm, enough}, transacted)

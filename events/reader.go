@@ -61,7 +61,10 @@ func (r *reader) object(s *Shape, v reflect.Value) error {
 		return err
 	}
 	var space [32]bool
-	seen := append(space[:0], make([]bool, len(s.Members))...)
+	seen := space[:min(len(s.Members), len(space))]
+	if len(s.Members) > len(space) {
+		seen = make([]bool, len(s.Members))
+	}
 	var others []string
 	for r.dec.PeekKind() != '}' {
 		name, err := r.dec.ReadValue()
