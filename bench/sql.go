@@ -28,8 +28,9 @@ func sqlCells(b *bench) []cell {
 			name: "sql-backlog", title: "SQL, consuming with a 0 ms handler at a backlog of 1,000,000, against 10,000", target: 1, against: "ours at 10,000",
 			fill: b.fillSQL(nil, small, large),
 			contestants: []contestant{
-				{ours, b.sqlChained(large, 0, 1_000, 9_500, false)},
-				{"ours at 10,000", b.sqlChained(small, 0, 1_000, 9_500, false)},
+				// both from the first event on: later, what is read for events that come after is not in the smaller one's time
+				{ours, repeated(5, b.sqlChained(large, 0, 1, 10*small, false))},
+				{"ours at 10,000", repeated(5, b.sqlChained(small, 0, 1, small, false))},
 				{raw, b.sqlRaw(large, 0, 1_000, 9_500)},
 			},
 		},
@@ -53,6 +54,20 @@ func sqlCells(b *bench) []cell {
 				{"ours with the transaction step", b.sqlChained(medium, 5*time.Millisecond, 100, 195_000, true)},
 			},
 		},
+	}
+}
+
+// repeated is the median of several short runs.
+func repeated(n int, run func(context.Context, data) (float64, error)) func(context.Context, data) (float64, error) {
+	return func(ctx context.Context, d data) (float64, error) {
+		rates := make([]float64, n)
+		for i := range rates {
+			var err error
+			if rates[i], err = run(ctx, d); err != nil {
+				return 0, err
+			}
+		}
+		return median(rates), nil
 	}
 }
 
