@@ -12,6 +12,7 @@ type Definition struct {
 	Contract Contract
 	Shape    *Shape // of its data
 	read     func(r *reader) (Payload, error)
+	plain    func(p *plain) (Payload, bool)
 
 	examples [][]byte                             // of another module's contract
 	upcast   func(older Payload) (Payload, error) // from the major version before; nil if this is the first
@@ -29,6 +30,11 @@ func Define[T Payload](from ...Upcast[T]) Definition {
 			var data T
 			err := r.value(shape, "", reflect.ValueOf(&data).Elem())
 			return data, err
+		},
+		plain: func(p *plain) (Payload, bool) {
+			var data T
+			ok := p.value(shape, reflect.ValueOf(&data).Elem())
+			return data, ok
 		},
 		upcast: upcastOf(from),
 	}

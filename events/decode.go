@@ -14,7 +14,12 @@ import (
 
 // Decode reads a message of the catalogue as a consumer does: it finds the contract, checks the structure, the values (with
 // open vocabularies) and the publisher, and normalises the old dialect. Its error is an *Invalid with every problem found.
-func (c *Catalogue) Decode(raw []byte) (*Decoded, error) { return c.decode(raw, false) }
+func (c *Catalogue) Decode(raw []byte) (*Decoded, error) {
+	if d := c.decodePlain(raw); d != nil {
+		return d, nil
+	}
+	return c.decode(raw, false)
+}
 
 // CheckPublish checks a message as its publisher: what Decode checks, and the closed vocabularies.
 func (c *Catalogue) CheckPublish(raw []byte) (*Decoded, error) { return c.decode(raw, true) }

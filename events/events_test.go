@@ -199,6 +199,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(m.Raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		agree(t, catalogue, raw)
 		got, err := catalogue.Decode(raw)
 		if err != nil {
 			return

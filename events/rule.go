@@ -94,7 +94,7 @@ func Printable(r rune) bool {
 
 // ValidID tells whether text can be an identifier: 1–128 printable characters.
 func ValidID(text string) bool {
-	if text != "" && len(text) <= MaxID && plain(text) {
+	if text != "" && len(text) <= MaxID && printableASCII(text) {
 		return true
 	}
 	return text != "" && utf8.ValidString(text) && (len(text) <= MaxID || utf8.RuneCountInString(text) <= MaxID) && printable(text)
@@ -113,8 +113,8 @@ func ValidCurrency(text string) bool {
 	return true
 }
 
-// plain tells whether text holds nothing but the printable characters of ASCII, as nearly every identifier does.
-func plain(text string) bool {
+// printableASCII tells whether text holds nothing but the printable characters of ASCII, as nearly every identifier does.
+func printableASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
 			return false
