@@ -56,7 +56,7 @@ func (m *message) payload(d *Definition, closed bool) (Payload, []Problem) {
 		return nil, nil
 	}
 	if m.data == nil { // event_type came after it
-		r := &reader{dec: m.decode(m.value(data)), prefix: "/data"}
+		r := &reader{dec: m.decoderOf(m.value(data)), prefix: "/data"}
 		var err error
 		if m.data, err = d.read(r); err != nil {
 			return nil, syntaxProblem(m.value(data), err).Problems

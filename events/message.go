@@ -53,9 +53,9 @@ func split(raw []byte, c *Catalogue) (*message, *Invalid) {
 	if bad := checkText(raw); bad != nil {
 		return nil, bad
 	}
-	m := taken.Get().(*message)
+	m := messages.Get().(*message)
 	m.raw, m.members = raw, m.space[:0]
-	dec := m.decode(raw)
+	dec := m.decoderOf(raw)
 	if k := dec.PeekKind(); k != '{' {
 		if _, err := dec.ReadValue(); err != nil {
 			return nil, syntaxProblem(raw, err)
@@ -71,9 +71,9 @@ func split(raw []byte, c *Catalogue) (*message, *Invalid) {
 	return m, nil
 }
 
-var taken = sync.Pool{New: func() any { return &message{} }}
+var messages = sync.Pool{New: func() any { return &message{} }}
 
-func (m *message) decode(raw []byte) *jsontext.Decoder {
+func (m *message) decoderOf(raw []byte) *jsontext.Decoder {
 	m.buffer = *bytes.NewBuffer(raw)
 	m.decoder.Reset(&m.buffer)
 	return &m.decoder
@@ -81,10 +81,10 @@ func (m *message) decode(raw []byte) *jsontext.Decoder {
 
 // release gives a message back that nobody refers to any more.
 func (m *message) release() {
-	m.decode(nil) // it keeps nothing alive
+	m.decoderOf(nil) // it lets go of the bytes
 	clear(m.space[:])
 	m.raw, m.members, m.definition, m.data, m.problems = nil, nil, nil, nil, nil
-	taken.Put(m)
+	messages.Put(m)
 }
 
 func checkText(raw []byte) *Invalid {

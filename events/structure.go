@@ -156,7 +156,7 @@ func Parse[T any](raw []byte) (value T, err error) {
 		return value, bad
 	}
 	defer m.release()
-	r := &reader{dec: m.decode(raw)}
+	r := &reader{dec: m.decoderOf(raw)}
 	if err := r.value(cachedShape(reflect.TypeFor[T]()), "", reflect.ValueOf(&value).Elem()); err != nil {
 		return value, syntaxProblem(raw, err)
 	}

@@ -1,7 +1,7 @@
 // Package router binds typed handlers to events and runs every message through one chain on Watermill's message.Router. It
 // also brings parked events back into that chain and runs a service's jobs.
 //
-// It imports events, store and Watermill, and knows no transport.
+// It imports events, store and Watermill, and internal/lazycontext; it knows no transport.
 package router
 
 // Metadata of a message, beside the envelope in its body (domain.md, "Beside the envelope"). A foreign producer may send

@@ -24,7 +24,8 @@ type routeMetrics struct {
 	latency, handleSeconds prometheus.Observer
 }
 
-func (m *routeMetrics) of(s *Service, r *Route) *routeMetrics {
+func (s *Service) metricsOf(r *Route) *routeMetrics {
+	m := r.metrics
 	m.once.Do(func() {
 		m.applied = s.metrics.handled.WithLabelValues(s.Name(), r.Contract.Type, outcomeApplied)
 		m.latency = s.metrics.latency.WithLabelValues(s.Name(), r.Contract.Type)

@@ -23,7 +23,7 @@ var errDraining = errors.New("router: stopping")
 
 func (s *Service) drain(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		runtime.Gosched() // what reads and begins messages goes first: behind their work it would leave processors idle
+		runtime.Gosched() // lets the engine and the reader begin others first: behind this one's work a processor may have nothing to do
 		growStack()
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)
@@ -185,7 +185,7 @@ func (s *Service) measure(next message.HandlerFunc) message.HandlerFunc {
 		began := time.Now()
 		out, err := next(msg)
 		ended := time.Now()
-		m := d.route.metrics.of(s, d.route)
+		m := s.metricsOf(d.route)
 		m.handleSeconds.Observe(ended.Sub(began).Seconds())
 		if d.outcome == outcomeApplied {
 			m.latency.Observe(ended.Sub(d.event.Envelope.Timestamp).Seconds())

@@ -231,7 +231,7 @@ func (s *Service) report(ctx context.Context, d *delivery) {
 	case "":
 		return
 	case outcomeApplied:
-		d.route.metrics.of(s, d.route).applied.Inc()
+		s.metricsOf(d.route).applied.Inc()
 	default:
 		s.metrics.handled.WithLabelValues(s.Name(), d.event.Envelope.EventType, d.outcome).Inc()
 	}

@@ -56,7 +56,7 @@ func (c *Context) Err() error {
 	return c.made().Err()
 }
 
-// Value implements context.Context. By it context attaches a child to the real one, which Done has made by then.
+// Value implements context.Context. The context package looks for a child's parent by it, after Done: it finds the real one.
 func (c *Context) Value(key any) any {
 	if real := c.real.Load(); real != nil {
 		return real.Value(key)
@@ -64,12 +64,17 @@ func (c *Context) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// Cancel ends the context. One that nobody has needed by then costs nothing further.
+// Cancel ends the context, unless it has ended; a deadline that has passed unnoticed is none any more. A context that nobody
+// has needed by then costs nothing further.
 func (c *Context) Cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	real := c.real.Load()
+	if real == nil && !c.ended.Load() && c.Context.Err() != nil {
+		real = c.makeReal()
+	}
 	c.ended.Store(true)
-	if real := c.real.Load(); real != nil {
+	if real != nil {
 		real.cancel()
 	}
 }
@@ -77,18 +82,23 @@ func (c *Context) Cancel() {
 func (c *Context) made() *cancellable {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	real := c.real.Load()
-	if real == nil {
-		real = &cancellable{}
-		if c.at.IsZero() {
-			real.Context, real.cancel = context.WithCancel(c.Context)
-		} else {
-			real.Context, real.cancel = context.WithDeadline(c.Context, c.at)
-		}
-		c.real.Store(real)
-		if c.ended.Load() {
-			real.cancel()
-		}
+	if real := c.real.Load(); real != nil {
+		return real
 	}
+	return c.makeReal()
+}
+
+func (c *Context) makeReal() *cancellable {
+	real := &cancellable{}
+	switch {
+	case c.ended.Load(): // before whatever else may have ended since
+		real.Context, real.cancel = context.WithCancel(context.WithoutCancel(c.Context))
+		real.cancel()
+	case c.at.IsZero():
+		real.Context, real.cancel = context.WithCancel(c.Context)
+	default:
+		real.Context, real.cancel = context.WithDeadline(c.Context, c.at)
+	}
+	c.real.Store(real)
 	return real
 }

@@ -73,6 +73,25 @@ func TestAContextEndsWithWhatItDependsOn(t *testing.T) {
 	}
 }
 
+// What ended a context first is what it says for ever.
+func TestTheFirstEndStands(t *testing.T) {
+	cause := errors.New("the stop")
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancelCause(t.Context())
+		cancelled, alone := WithTimeout(parent, time.Second), WithCancel(parent)
+		cancelled.Cancel()
+		alone.Cancel()
+		time.Sleep(2 * time.Second)
+		stopped := WithTimeout(parent, time.Hour)
+		stop(cause)
+		stopped.Cancel()
+		for c, want := range map[*Context]error{cancelled: context.Canceled, alone: context.Canceled, stopped: cause} {
+			require.ErrorIs(t, c.Err(), context.Canceled)
+			require.Equal(t, want, context.Cause(c))
+		}
+	})
+}
+
 func TestADeadlineIsNotLaterThanItsParents(t *testing.T) {
 	parent, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

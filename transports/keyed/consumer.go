@@ -15,9 +15,11 @@ type Consumer struct {
 	Name   string
 	Engine *Engine
 
+	outlets map[string]*Outlet
+
+	mu      sync.Mutex // no reader comes while Close waits for them
 	life    context.Context
 	end     context.CancelFunc
-	outlets map[string]*Outlet
 	readers sync.WaitGroup
 }
 
@@ -26,7 +28,7 @@ func NewConsumer(name string, topics []string, o Options) *Consumer {
 	c := &Consumer{Name: name, Engine: New(o), outlets: make(map[string]*Outlet, len(topics))}
 	c.life, c.end = context.WithCancel(context.Background())
 	for _, topic := range topics {
-		c.outlets[topic] = NewOutlet()
+		c.outlets[topic] = c.Engine.NewOutlet()
 	}
 	return c
 }
@@ -43,6 +45,8 @@ func (c *Consumer) Subscribe(ctx context.Context, topic string) (<-chan *message
 	if !hears {
 		return nil, fmt.Errorf("%s does not hear %s", c.Name, topic)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.life.Err() != nil {
 		return nil, ErrClosed
 	}
@@ -59,7 +63,9 @@ func (c *Consumer) Subscribe(ctx context.Context, topic string) (<-chan *message
 
 // Close ends subscriptions and deliveries; it returns when none runs any more.
 func (c *Consumer) Close() {
+	c.mu.Lock()
 	c.end()
+	c.mu.Unlock()
 	c.Engine.Close()
 	c.readers.Wait()
 }

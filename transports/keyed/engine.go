@@ -1,7 +1,7 @@
 // Package keyed is the engine under every transport: it hands out the messages of one consumer with all keys in parallel and
 // each key in order, over all topics, and tells when a message is finished.
 //
-// It imports Watermill's message package only, and no other folder but internal.
+// It imports Watermill's message package and, of this module, internal/lazycontext alone.
 package keyed
 
 import (
@@ -40,19 +40,20 @@ type Item struct {
 
 // Engine is the delivery of one consumer.
 type Engine struct {
-	options Options
-	quit    chan struct{} // closed when the engine begins to drain
-	over    atomic.Bool   // it gives up what is in flight
+	options  Options
+	quit     chan struct{} // closed when the engine begins to drain
+	draining atomic.Bool   // it has begun to; set with the lock held
+	over     atomic.Bool   // it gives up what is in flight
 
-	mu       sync.Mutex
-	changed  *sync.Cond
-	roomy    *sync.Cond // there is room for a batch
-	lanes    map[string]*lane
-	ready    []*lane // lanes that wait for one of the Keys
-	runners  map[*runner]bool
-	inside   int // messages taken in and not finished
-	draining bool
-	running  sync.WaitGroup
+	mu      sync.Mutex
+	changed *sync.Cond
+	roomy   *sync.Cond // there is room for a batch
+	lanes   map[string]*lane
+	ready   []*lane // lanes that wait for one of the Keys
+	runners map[*runner]bool
+	inside  int // messages taken in and not finished
+	outlets []*Outlet
+	running sync.WaitGroup
 }
 
 // runner is a goroutine that delivers one message after another.
@@ -108,7 +109,7 @@ func (e *Engine) add(ctx context.Context, n int, ticket func(i int) *Ticket) err
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range n {
-		e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining })
+		e.await(ctx, e.changed, func() bool { return e.inside < e.options.Window || e.draining.Load() })
 		if err := e.open(ctx); err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (l *lane) shift() *Ticket {
 func (e *Engine) Room(ctx context.Context) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.await(ctx, e.roomy, func() bool { return e.hasRoom() || e.draining })
+	e.await(ctx, e.roomy, func() bool { return e.hasRoom() || e.draining.Load() })
 	if err := e.open(ctx); err != nil {
 		return 0, err
 	}
@@ -173,7 +174,7 @@ func (e *Engine) hasRoom() bool {
 }
 
 func (e *Engine) open(ctx context.Context) error {
-	if e.draining {
+	if e.draining.Load() {
 		return ErrClosed
 	}
 	return ctx.Err()
@@ -204,7 +205,7 @@ func (e *Engine) await(ctx context.Context, changed *sync.Cond, holds func() boo
 	}
 }
 
-// Withdraw gives messages up: one that was not delivered yet never is, and one that is refused is not delivered again. Their
+// Withdraw gives messages up: one that no reader has yet is not delivered, and one that is refused is not delivered again. Their
 // Done is called only if they are acknowledged nevertheless.
 func (e *Engine) Withdraw(tickets []*Ticket) {
 	e.mu.Lock()
@@ -212,6 +213,7 @@ func (e *Engine) Withdraw(tickets []*Ticket) {
 	for _, t := range tickets {
 		t.gone = true
 	}
+	e.recall()
 }
 
 // Await waits until none of the messages is being handled, or ctx ends.
@@ -231,7 +233,7 @@ func (e *Engine) Await(ctx context.Context, tickets []*Ticket) error {
 func (e *Engine) given(t *Ticket) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return t.gone || e.draining
+	return t.gone || e.draining.Load()
 }
 
 // run delivers a lane until it is empty, then the next one that waits.
@@ -257,7 +259,7 @@ func (e *Engine) next(r *runner, l **lane, ended *Ticket) *Ticket {
 		e.ready = append(e.ready, *l)
 		*l, e.ready = e.ready[0], e.ready[1:]
 	}
-	for !e.draining {
+	for !e.draining.Load() {
 		for t := (*l).shift(); t != nil; t = (*l).shift() {
 			if !t.gone {
 				t.begun = true
@@ -287,7 +289,7 @@ func (e *Engine) deliver(r *runner, t *Ticket) bool {
 		msg.SetContext(ctx)
 		r.context.Store(ctx)
 		r.hand.Store(msg)
-		acked := !e.over.Load() && i.handOut(e, msg)
+		acked := !e.over.Load() && i.handOut(msg)
 		ctx.Cancel()
 		if acked || e.given(t) {
 			return acked
@@ -304,11 +306,11 @@ func (e *Engine) deliver(r *runner, t *Ticket) bool {
 	}
 }
 
-func (i *Item) handOut(e *Engine, msg *message.Message) bool {
-	if !i.To.hand(msg, e.quit) { // nobody has it yet
+func (i *Item) handOut(msg *message.Message) bool {
+	if !i.To.hand(msg) { // nobody has it yet
 		return false
 	}
-	select { // on nothing that messages share, which would be a lock that all wait for
+	select { // on nothing that all messages share, which would be a lock that all wait for
 	case <-msg.Acked():
 		return true
 	case <-msg.Nacked():
@@ -319,11 +321,19 @@ func (i *Item) handOut(e *Engine, msg *message.Message) bool {
 func (e *Engine) beginDrain() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.draining {
-		e.draining = true
+	if !e.draining.Load() {
+		e.draining.Store(true)
 		close(e.quit)
+		e.recall()
 		e.changed.Broadcast()
 		e.roomy.Broadcast()
+	}
+}
+
+// recall takes back what lies ready for readers. The lock is held.
+func (e *Engine) recall() {
+	for _, o := range e.outlets {
+		o.reader.Load().recall()
 	}
 }
 

@@ -145,7 +145,7 @@ func play(s schedule) []string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var readers, all sync.WaitGroup
 	for topic := range to {
-		to[topic] = keyed.NewOutlet()
+		to[topic] = e.NewOutlet()
 		out, _ := to[topic].Read()
 		readers.Go(func() {
 			for {
@@ -255,7 +255,7 @@ func TestAddWaitsForRoomUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 1, Window: 1})
 		defer e.Close()
-		to := keyed.NewOutlet()
+		to := e.NewOutlet()
 		out, _ := to.Read()
 		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("1", nil), To: to, Done: func() {}})
 		require.NoError(t, err)
@@ -287,7 +287,7 @@ func TestRoomIsABatch(t *testing.T) {
 	const window, batch = 64, 4
 	e := keyed.New(keyed.Options{Keys: window, Window: window})
 	defer e.Close()
-	to := keyed.NewOutlet()
+	to := e.NewOutlet()
 	out, _ := to.Read()
 	for i := range window {
 		_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() {}})
@@ -344,7 +344,7 @@ func BenchmarkDelivery(b *testing.B) {
 	b.Run("engine", func(b *testing.B) {
 		e := keyed.New(keyed.Options{Keys: 512})
 		defer e.Close()
-		to := keyed.NewOutlet()
+		to := e.NewOutlet()
 		out, _ := to.Read()
 		stop := make(chan struct{})
 		go func() {
@@ -386,7 +386,7 @@ func TestABusyKeyStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 1, Window: 100})
 		defer e.Close()
-		to := keyed.NewOutlet()
+		to := e.NewOutlet()
 		out, _ := to.Read()
 		add := func(key string) {
 			_, err := e.Add(t.Context(), keyed.Item{Key: key, Message: message.NewMessage(key, nil), To: to, Done: func() {}})

@@ -10,6 +10,7 @@ import (
 // Outlet is where the messages of a topic are read, by one reader after another. Messages go from the engine to the reader
 // with no goroutine in between: at full speed that would cost as much as all of the engine.
 type Outlet struct {
+	engine *Engine
 	reader atomic.Pointer[reader] // the latest
 }
 
@@ -23,22 +24,26 @@ type reader struct {
 	closed  bool
 }
 
-// ahead is how many messages lie ready for a reader, so that it begins them one after another, and the engine's goroutine of
-// each sleeps once, until its acknowledgement, and not before that, too, until it is read.
+// ahead is how many messages may lie ready for a reader: the engine's goroutine of each then sleeps once, until the
+// acknowledgement, and not also until it is read.
 const ahead = 256
 
-// NewOutlet makes one that nobody reads yet.
-func NewOutlet() *Outlet {
-	nobody := &reader{next: make(chan struct{}), closed: true}
-	o := &Outlet{}
-	o.reader.Store(nobody)
+// NewOutlet makes one for messages of the engine, which nobody reads yet.
+func (e *Engine) NewOutlet() *Outlet {
+	o := &Outlet{engine: e}
+	o.reader.Store(&reader{next: make(chan struct{}), closed: true})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.outlets = append(e.outlets, o)
 	return o
 }
 
 // Read gives the messages from now on, until leave is called; then they wait for the next reader, also those that lay ready.
 func (o *Outlet) Read() (messages <-chan *message.Message, leave func()) {
 	r := &reader{out: make(chan *message.Message, ahead), left: make(chan struct{}), next: make(chan struct{})}
-	close(o.reader.Swap(r).next)
+	before := o.reader.Swap(r)
+	close(before.next)
+	before.recall()
 	return r.out, r.leave
 }
 
@@ -48,45 +53,63 @@ func (r *reader) leave() {
 	r.closed = true
 	r.handing.Unlock()
 	close(r.out)
-	for msg := range r.out { // the engine hands them out again
-		msg.Nack()
+	r.recall()
+}
+
+// recall gives what lies ready back to the engine, which hands it out again or, when it drains, leaves it to the source.
+func (r *reader) recall() {
+	for {
+		select {
+		case msg, open := <-r.out:
+			if !open {
+				return
+			}
+			msg.Nack()
+		default:
+			return
+		}
 	}
 }
 
-// hand waits until a reader can have the message; false if quit came first.
-func (o *Outlet) hand(msg *message.Message, quit <-chan struct{}) bool {
+// hand waits until a reader can have the message; false if the engine drains first.
+func (o *Outlet) hand(msg *message.Message) bool {
 	for {
 		r := o.reader.Load()
-		sent, left := r.take(msg, quit)
+		sent, left := o.give(r, msg)
 		if !left {
 			return sent
 		}
 		select {
 		case <-r.next:
-		case <-quit:
+		case <-o.engine.quit:
 			return false
 		}
 	}
 }
 
-// take gives the message to a reader, unless it has left.
-func (r *reader) take(msg *message.Message, quit <-chan struct{}) (sent, left bool) {
+// give gives the message to a reader, unless it has left.
+func (o *Outlet) give(r *reader, msg *message.Message) (sent, left bool) {
 	r.handing.RLock()
 	defer r.handing.RUnlock()
 	if r.closed {
 		return false, true
 	}
-	select {
-	case r.out <- msg: // at once, as long as nobody lags: the others below are locks that all messages share
-		return true, false
-	default:
-	}
-	select {
-	case r.out <- msg:
-		return true, false
-	case <-quit:
+	if o.engine.draining.Load() {
 		return false, false
-	case <-r.left:
-		return false, true
 	}
+	select {
+	case r.out <- msg: // as long as nobody lags: it saves the locks of quit and left, which all messages share
+	default:
+		select {
+		case r.out <- msg:
+		case <-o.engine.quit:
+			return false, false
+		case <-r.left:
+			return false, true
+		}
+	}
+	if o.engine.draining.Load() { // it may have begun after the look before, and recalled what lay there then
+		r.recall()
+	}
+	return true, false
 }

@@ -1,8 +1,10 @@
 package keyed_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,7 @@ func TestAnOutletGoesFromReaderToReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 3})
 		defer e.Close()
-		to := keyed.NewOutlet()
+		to := e.NewOutlet()
 		done := 0
 		for _, name := range []string{"1", "2", "3"} {
 			_, err := e.Add(t.Context(), keyed.Item{Key: name, Message: message.NewMessage(name, nil), To: to, Done: func() { done++ }})
@@ -49,7 +51,7 @@ func TestTheLatestReaderHasTheMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := keyed.New(keyed.Options{Keys: 2})
 		defer e.Close()
-		to := keyed.NewOutlet()
+		to := e.NewOutlet()
 		earlier, leaveEarlier := to.Read()
 		latest, leave := to.Read()
 		_, err := e.Add(t.Context(), keyed.Item{Message: message.NewMessage("1", nil), To: to, Done: func() {}})
@@ -59,5 +61,60 @@ func TestTheLatestReaderHasTheMessages(t *testing.T) {
 		require.False(t, open)
 		(<-latest).Ack()
 		leave()
+	})
+}
+
+// What lies ready when the engine drains is not begun any more: a reader does not get it, and the drain does not wait for it.
+func TestADrainTakesBackWhatLiesReady(t *testing.T) {
+	for _, after := range []string{"it lies ready", "the reader has left"} {
+		synctest.Test(t, func(t *testing.T) {
+			e := keyed.New(keyed.Options{Keys: 10})
+			defer e.Close()
+			to := e.NewOutlet()
+			out, leave := to.Read()
+			if after == "the reader has left" {
+				leave()
+			} else {
+				defer leave()
+			}
+			for i := range 10 {
+				_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() {}})
+				require.NoError(t, err)
+			}
+			synctest.Wait()
+			began := time.Now()
+			require.NoError(t, e.Drain(t.Context()))
+			require.Equal(t, began, time.Now(), "it waits for nothing")
+			select {
+			case msg, open := <-out:
+				require.False(t, open, "%v", msg)
+			default:
+			}
+		})
+	}
+}
+
+// What is withdrawn while it lies ready reaches nobody; the others do.
+func TestWhatIsWithdrawnWhileItLiesReadyIsNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := keyed.New(keyed.Options{Keys: 2})
+		defer e.Close()
+		to := e.NewOutlet()
+		out, leave := to.Read()
+		defer leave()
+		var tickets []*keyed.Ticket
+		for _, name := range []string{"goes", "stays"} {
+			ticket, err := e.Add(t.Context(), keyed.Item{Key: name, Message: message.NewMessage(name, nil), To: to, Done: func() {}})
+			require.NoError(t, err)
+			tickets = append(tickets, ticket)
+		}
+		synctest.Wait()
+		e.Withdraw(tickets[:1])
+		require.NoError(t, e.Await(t.Context(), tickets[:1]))
+		msg := <-out
+		require.Equal(t, "stays", msg.UUID)
+		msg.Ack()
+		synctest.Wait()
+		require.Zero(t, e.InFlight())
 	})
 }

@@ -3,8 +3,10 @@ package keyed_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -107,4 +109,68 @@ func TestAStreamThatIsGivenUpTakesNothingAndMovesNothing(t *testing.T) {
 	s.stream.Drop()
 	s.acknowledge(t, 2)
 	require.Equal(t, []int64{position(1)}, s.marks)
+}
+
+// Messages that are taken together keep the order of each key, also where they are more than the window holds.
+func TestWhatIsTakenTogetherKeepsItsOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		window := rapid.IntRange(1, 8).Draw(rt, "window")
+		keys := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", ""}), 1, 30).Draw(rt, "keys")
+		c := keyed.NewConsumer("c", []string{"topic"}, keyed.Options{Keys: 3, Window: window})
+		defer c.Close()
+		s := keyed.NewStream(c, "topic", startAt, func(int64) {})
+		out, leave := c.Outlet("topic").Read()
+		defer leave()
+		read := make(chan map[string][]string, 1)
+		go func() {
+			seen := map[string][]string{}
+			for range keys {
+				msg := <-out
+				seen[msg.Metadata.Get("key")] = append(seen[msg.Metadata.Get("key")], msg.UUID)
+				msg.Ack()
+			}
+			read <- seen
+		}()
+		want := map[string][]string{}
+		var batch []keyed.Message
+		for i, key := range keys {
+			msg := message.NewMessage(fmt.Sprintf("%02d", i), nil)
+			msg.Metadata.Set("key", key)
+			want[key] = append(want[key], msg.UUID)
+			batch = append(batch, keyed.Message{At: position(i), Published: time.Now(), Key: key, Message: msg})
+			if rapid.Bool().Draw(rt, "take") {
+				require.NoError(rt, s.Take(context.Background(), batch...))
+				batch = nil
+			}
+		}
+		require.NoError(rt, s.Take(context.Background(), batch...))
+		got := <-read
+		slices.Sort(got[""]) // which has no order
+		require.Equal(rt, want, got)
+		require.Eventually(rt, func() bool { return s.Done() == position(len(keys)-1) }, 5*time.Second, 100*time.Microsecond)
+	})
+}
+
+// A batch that ends half way, because its context does, holds the mark before what was not taken in.
+func TestWhatWasNotTakenInHoldsTheMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := keyed.NewConsumer("c", []string{"topic"}, keyed.Options{Keys: 5, Window: 2})
+		defer c.Close()
+		s := keyed.NewStream(c, "topic", startAt, func(int64) {})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		batch := make([]keyed.Message, 5)
+		for i := range batch {
+			batch[i] = keyed.Message{At: position(i), Published: time.Now(), Message: message.NewMessage(fmt.Sprint(i), nil)}
+		}
+		require.ErrorIs(t, s.Take(ctx, batch...), context.DeadlineExceeded)
+		out, leave := c.Outlet("topic").Read()
+		defer leave()
+		(<-out).Ack()
+		(<-out).Ack()
+		synctest.Wait()
+		require.Equal(t, position(1), s.Done())
+		require.Len(t, s.Withdraw(), 3)
+		require.Zero(t, c.Engine.InFlight())
+	})
 }
