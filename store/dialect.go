@@ -24,8 +24,8 @@ type dialect struct {
 	parkedAmong string                  // finds those of a list of keys for which events are parked
 	list        func(keys []string) any // a list as an argument
 	outbox      string                  // the outbox where it is written to
-	pending     string                  // tells which of its rows the transport has not taken
-	pendingNext string                  // the same of those after $1, in order, at most $2
+	pendingNext string                  // reads those of its rows after $1 that the transport has not taken, in order, at most $2
+	backlog     string                  // counts these by topic
 	skipLocked  string                  // ends a SELECT that passes over rows which another process works on
 	goose       goose.Dialect
 	hasTable    string // tells whether a table exists

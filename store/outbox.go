@@ -164,5 +164,5 @@ func scanRow(s Scanner) (Row, error) {
 
 // pendingAfter reads rows that the transport has not taken, in commit order.
 func (s *Store) pendingAfter(ctx context.Context, r Reader, after int64, limit int) ([]Row, error) {
-	return All(ctx, r, scanRow, "SELECT "+rowColumns+" FROM outbox WHERE "+s.dialect.pendingNext, after, limit)
+	return All(ctx, r, scanRow, s.dialect.pendingNext, after, limit)
 }

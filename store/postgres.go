@@ -36,8 +36,8 @@ var postgresDialect = dialect{
 	parkedAmong: "SELECT k FROM unnest($1::text[]) AS k WHERE EXISTS (SELECT 1 FROM parked WHERE key = k AND refused = 0)",
 	list:        func(keys []string) any { return keys },
 	outbox:      "outbox_rows", // outbox is a view of it, see migration 00006
-	pending:     "id IN (SELECT id FROM outbox_queue)",
-	pendingNext: "id = ANY(ARRAY(SELECT id FROM outbox_queue WHERE id > $1 ORDER BY id LIMIT $2)) ORDER BY id", // by the queue's index, whatever the planner believes about its size
+	pendingNext: "SELECT " + rowColumns + " FROM outbox_next($1, $2)",
+	backlog:     "SELECT topic, events, oldest FROM outbox_backlog()",
 	skipLocked:  " FOR UPDATE SKIP LOCKED",
 	goose:       goose.DialectPostgres,
 	hasTable:    "SELECT to_regclass($1) IS NOT NULL",

@@ -17,12 +17,14 @@ type previous struct {
 }
 
 // newPrevious prepares the statements once, on one connection, as a process does.
-func newPrevious(t *testing.T, dir string) previous {
+func newPrevious(t *testing.T, dir string, settings ...string) previous {
 	t.Helper()
 	conn, err := connect(t, postgresOf(t, dir)).Conn(t.Context())
 	require.NoError(t, err)
-	_, err = conn.ExecContext(t.Context(), "SET search_path TO test")
-	require.NoError(t, err)
+	for _, set := range append(settings, "SET search_path TO test") {
+		_, err = conn.ExecContext(t.Context(), set)
+		require.NoError(t, err)
+	}
 	prepare := func(query string) *sql.Stmt {
 		statement, err := conn.PrepareContext(t.Context(), query)
 		require.NoError(t, err)
@@ -102,18 +104,24 @@ func TestThePreviousProgramRunsBesideThisOne(t *testing.T) {
 	require.Empty(t, old.publish())
 }
 
+// withoutQueue takes migration 00006 back.
+func withoutQueue(t *testing.T, dir string) {
+	t.Helper()
+	migration, err := os.ReadFile("migrations/postgres/00006_outbox_queue.sql")
+	require.NoError(t, err)
+	_, down, _ := strings.Cut(string(migration), "-- +goose Down")
+	_, err = connect(t, postgresOf(t, dir)).Exec("SET search_path TO test;" + down + "DELETE FROM store_version WHERE version_id = 6;")
+	require.NoError(t, err)
+}
+
 // TestWhatWasPendingBeforeTheQueueIsPublished: the migration finds it, under a process that runs.
 func TestWhatWasPendingBeforeTheQueueIsPublished(t *testing.T) {
 	onlyPostgres(t)
 	dir := t.TempDir()
 	st := open(t, dir, nil)
 	emit(t, st, "new", 1)
-	migration, err := os.ReadFile("migrations/postgres/00006_outbox_queue.sql")
-	require.NoError(t, err)
-	_, down, _ := strings.Cut(string(migration), "-- +goose Down")
 	require.NoError(t, st.Close())
-	_, err = connect(t, postgresOf(t, dir)).Exec("SET search_path TO test;" + down + "DELETE FROM store_version WHERE version_id = 6;")
-	require.NoError(t, err)
+	withoutQueue(t, dir)
 	old := newPrevious(t, dir)
 	require.Equal(t, []string{"new"}, old.publish(), "what the way back leaves pending")
 	old.emit("before")

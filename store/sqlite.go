@@ -25,8 +25,8 @@ var sqliteDialect = dialect{
 		return string(list)
 	},
 	outbox:      "outbox",
-	pending:     "done_at IS NULL",
-	pendingNext: "done_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+	pendingNext: "SELECT " + rowColumns + " FROM outbox WHERE done_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+	backlog:     "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox WHERE done_at IS NULL GROUP BY topic",
 	tokens:      strings.NewReplacer("{{serial}}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{{json}}", "TEXT"),
 	goose:       goose.DialectSQLite3,
 	hasTable:    "SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1",

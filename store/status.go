@@ -35,7 +35,7 @@ func (s *Store) Status(ctx context.Context) (st Status, err error) {
 	st.Counters, st.Pending = map[string]int64{}, map[string]Backlog{}
 	now := s.now()
 	err = s.View(ctx, func(ctx context.Context, r Reader) error {
-		if err := st.readPending(ctx, r, s.dialect.pending, now); err != nil {
+		if err := st.readPending(ctx, r, s.dialect.backlog, now); err != nil {
 			return err
 		}
 		if err := st.readParked(ctx, r); err != nil {
@@ -58,7 +58,7 @@ func (s *Store) Status(ctx context.Context) (st Status, err error) {
 	return st, err
 }
 
-func (st *Status) readPending(ctx context.Context, r Reader, pending string, now time.Time) error {
+func (st *Status) readPending(ctx context.Context, r Reader, backlog string, now time.Time) error {
 	_, err := All(ctx, r, func(row Scanner) (struct{}, error) {
 		var topic string
 		var n, oldest int64
@@ -68,7 +68,7 @@ func (st *Status) readPending(ctx context.Context, r Reader, pending string, now
 		st.OutboxPending += n
 		st.OutboxOldest = max(st.OutboxOldest, age)
 		return struct{}{}, err
-	}, "SELECT topic, COUNT(*), MIN(occurred_at) FROM outbox WHERE "+pending+" GROUP BY topic")
+	}, backlog)
 	if err != nil {
 		return err
 	}
