@@ -154,7 +154,7 @@ func (w inBulk) markDone(ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := w.conn.ahead("DELETE FROM outbox_queue WHERE id = ANY($1)", ids); err != nil {
+	if err := w.conn.ahead("SELECT outbox_taken($1)", ids); err != nil {
 		return fmt.Errorf("marking published rows: %w", err)
 	}
 	return nil

@@ -182,7 +182,8 @@ func TestOnlyWhatIsQueuedIsRead(t *testing.T) {
 		p.queue(1, 5)
 		p.exec("ANALYZE")
 		queries := []string{"SELECT topic FROM outbox_backlog()", "SELECT id FROM outbox_next(0, 2000)"}
-		for _, query := range queries {
+		const taken = "SELECT outbox_taken(ARRAY[-1])"
+		for _, query := range append(queries, taken) {
 			for range 4 { // then a plan is kept
 				p.blocks(query)
 			}
@@ -192,5 +193,7 @@ func TestOnlyWhatIsQueuedIsRead(t *testing.T) {
 		for _, query := range queries {
 			require.Less(t, p.blocks(query), 5*2000, query)
 		}
+		p.queue(2001, 20_000)
+		require.Less(t, p.blocks(taken), 20)
 	})
 }

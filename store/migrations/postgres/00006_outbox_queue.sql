@@ -51,7 +51,7 @@ BEGIN
 	IF marked IS NULL AND OLD.done_at IS NOT NULL THEN
 		INSERT INTO outbox_queue VALUES (OLD.id) ON CONFLICT DO NOTHING;
 	ELSIF marked IS DISTINCT FROM OLD.done_at THEN
-		DELETE FROM outbox_queue WHERE id = OLD.id;
+		PERFORM outbox_taken(ARRAY[OLD.id]);
 		UPDATE outbox_rows SET done_at = marked WHERE id = OLD.id;
 	END IF;
 	NEW.done_at := OLD.done_at;
@@ -77,12 +77,20 @@ CREATE TRIGGER outbox_insert INSTEAD OF INSERT ON outbox FOR EACH ROW EXECUTE FU
 CREATE TRIGGER outbox_update INSTEAD OF UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION outbox_update();
 CREATE TRIGGER outbox_delete INSTEAD OF DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION outbox_delete();
 
--- An id without its row would be read for ever. Here and below the queue's index is used whatever the planner believes: the
--- queue is empty at one moment and long at the next.
+-- What the transport has taken leaves the queue. Here and below indexes are used whatever the planner believes: the queue is
+-- empty at one moment and long at the next.
 -- +goose StatementBegin
-CREATE FUNCTION outbox_rows_delete() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+CREATE FUNCTION outbox_taken(ids BIGINT[]) RETURNS VOID LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
-	DELETE FROM outbox_queue WHERE id = ANY(ARRAY(SELECT id FROM gone));
+	DELETE FROM outbox_queue WHERE id = ANY(ids);
+END
+$$;
+-- +goose StatementEnd
+-- An id without its row would be read for ever.
+-- +goose StatementBegin
+CREATE FUNCTION outbox_rows_delete() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+	PERFORM outbox_taken(ARRAY(SELECT id FROM gone));
 	RETURN NULL;
 END
 $$;
@@ -136,7 +144,7 @@ LOCK TABLE outbox_rows, outbox_queue IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE outbox_rows ALTER COLUMN done_at DROP NOT NULL;
 DROP TRIGGER outbox_rows_delete ON outbox_rows;
 DROP VIEW outbox;
-DROP FUNCTION outbox_insert, outbox_update, outbox_delete, outbox_rows_delete, outbox_next, outbox_backlog;
+DROP FUNCTION outbox_insert, outbox_update, outbox_delete, outbox_rows_delete, outbox_taken, outbox_next, outbox_backlog;
 ALTER TABLE outbox_rows RENAME TO outbox;
 UPDATE outbox SET done_at = NULL WHERE id IN (SELECT id FROM outbox_queue);
 DROP TABLE outbox_queue;
