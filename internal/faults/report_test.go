@@ -117,7 +117,8 @@ of what was killed or stopped included; while orders go on, that is when nothing
 killed at random, when it is ready again. Where shoppers order, lost and doubled are 0 because every invariant of theirs held, else the
 row would not be here. Commit: the version that the row ran on, -dirty with changes of its own; – is older than this column. Worker:
 one service of the suite's own on gochannel and SQLite; kit: the handler authors' kit with a clock by hand. PostgreSQL runs without
-flushing (fsync=off): kill -9 takes nothing from what the kernel has, but rates are higher than on a disk.
+flushing (fsync=off): kill -9 takes nothing from what the kernel has, but rates are higher than on a disk. Rows of the commits
+6bed074, 27939fa and 665aa48 ran with an earlier form of the outbox's queue on PostgreSQL.
 
 %s %s, %d processors shared with other work.
 
