@@ -109,7 +109,7 @@ func (b *bench) fillOurs(ctx context.Context, n int) error {
 		}
 	}
 	b.filled[n] = topic
-	return errors.Join(t.Close(), b.settle(ctx))
+	return t.Close()
 }
 
 func (b *bench) fillStock(ctx context.Context, n int) error {
@@ -135,7 +135,7 @@ func (b *bench) fillStock(ctx context.Context, n int) error {
 		}
 	}
 	b.stocked[n] = topic
-	return errors.Join(p.Close(), db.Close(), b.settle(ctx))
+	return errors.Join(p.Close(), db.Close())
 }
 
 func (b *bench) sqlChained(backlog int, work time.Duration, warm, enough int, transacted bool) func(context.Context, data) (float64, error) {
