@@ -20,9 +20,11 @@ const (
 	heartbeat      = 500 * time.Millisecond // how soon a member hears of a rebalance
 	sessionTimeout = 10 * time.Second       // how soon a dead one is given up
 	commitEvery    = 500 * time.Millisecond // what is handled twice after a crash
-	revokeTimeout  = 10 * time.Second       // how long a rebalance waits for work in flight
 	fetchBytes     = 8 << 20                // of one answer; as much again is held meanwhile
 )
+
+// revokeTimeout is how long a rebalance waits for work in flight. Tests shorten it.
+var revokeTimeout = 10 * time.Second
 
 // consumer is one member of a consumer's group, for all of its topics: they have equal partition counts and are assigned by
 // range, so that the topics of a key meet in one instance.

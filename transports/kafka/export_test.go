@@ -1,0 +1,13 @@
+package kafka
+
+import (
+	"testing"
+	"time"
+)
+
+// ShortenRevokes lets rebalances of this test wait for d only. No consumer of another test may be open.
+func ShortenRevokes(t *testing.T, d time.Duration) {
+	usual := revokeTimeout
+	revokeTimeout = d
+	t.Cleanup(func() { revokeTimeout = usual })
+}
