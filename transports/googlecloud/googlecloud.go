@@ -44,6 +44,8 @@ const (
 	extension   = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
 	retention   = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that the client library documents
 	creators    = 16
+
+	closeTimeout = 5 * time.Second // for what consumers give back to reach Pub/Sub
 )
 
 // Transport is the connection of one process to Pub/Sub.
@@ -225,8 +227,18 @@ func (t *Transport) Drain(ctx context.Context) error {
 // Close implements driver.Transport.
 func (t *Transport) Close() (err error) {
 	t.closing.Do(func() {
-		for _, c := range t.consumers {
-			c.close()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			var closing sync.WaitGroup
+			for _, c := range t.consumers {
+				closing.Go(c.close)
+			}
+			closing.Wait()
+		}()
+		select {
+		case <-ended:
+		case <-time.After(closeTimeout): // Pub/Sub is away: the client's pauses between its attempts, up to a minute, cannot be ended
 		}
 		t.publisher.stop()
 		err = t.client.Close()

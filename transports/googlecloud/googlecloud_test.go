@@ -1,6 +1,7 @@
 package googlecloud_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -56,4 +57,37 @@ func TestStartNamesTheSetting(t *testing.T) {
 	c.GoogleCloud.Endpoint = "127.0.0.1:1"
 	_, err := googlecloud.Driver.Open(t.Context(), driver.Options{Config: c, Topics: []driver.Topic{{Name: "a.v1"}}})
 	require.ErrorContains(t, err, "transport.googlecloud.endpoint")
+}
+
+// Closing does not wait for a Pub/Sub that is away, although the client would try to reach it for ever.
+func TestCloseEndsWhilePubSubIsAway(t *testing.T) {
+	endpoint, cut, _ := googlecloudtest.Severable(t)
+	c := config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: "test", Endpoint: endpoint}}
+	o := driver.Options{Config: c, Consumers: map[string][]string{"reader": {"a.v1"}, "other": {"a.v1"}}, Topics: []driver.Topic{{Name: "a.v1"}}, KeysInFlight: 4}
+	tr, err := googlecloud.Driver.Open(t.Context(), o)
+	require.NoError(t, err)
+	arriving := map[string]<-chan *message.Message{}
+	for name := range o.Consumers {
+		sub, err := tr.Subscriber(name)
+		require.NoError(t, err)
+		arriving[name], err = sub.Subscribe(t.Context(), "a.v1")
+		require.NoError(t, err)
+	}
+	require.NoError(t, tr.Publisher().Publish("a.v1", message.NewMessage("id", nil)))
+	for _, messages := range arriving {
+		<-messages // in hand
+	}
+	cut()
+	asked, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = tr.Standing(asked)
+	require.Error(t, err, "it is away")
+	closed := make(chan error, 1)
+	go func() { closed <- tr.Close() }()
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not end")
+	}
 }

@@ -6,6 +6,11 @@ import (
 	"testing"
 
 	"cloud.google.com/go/pubsub/pstest"
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/first-viscount/viscount/internal/servertest"
 )
 
 // Endpoint is the emulator that TEST_PUBSUB names, else a stand-in in this process.
@@ -27,4 +32,20 @@ func Fake(t testing.TB) string {
 		}
 	})
 	return server.Addr
+}
+
+// Severable is a stand-in that can be cut off and be there again.
+func Severable(t testing.TB) (endpoint string, cut, restore func()) {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "pubsub", "127.0.0.1:"+servertest.FreePort(t), Fake(t))
+	restore = func() {
+		t.Helper()
+		if err := proxy.Start(); err != nil {
+			t.Fatalf("the way to Pub/Sub: %v", err)
+		}
+	}
+	restore()
+	t.Cleanup(proxy.Stop)
+	return proxy.Listen, proxy.Stop, restore
 }
