@@ -32,8 +32,19 @@ func newDoctorCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := examine(cmd.Context(), loaded.Config, mend, func(what string) error { return confirm(cmd, yes, what) })
-			return printDiagnoses(cmd, g, list)
+			var unasked *exitError // nobody is there to ask: that is told, after what was found
+			list := examine(cmd.Context(), loaded.Config, mend, func(what string) error {
+				err := confirm(cmd, yes, what)
+				if answer := (*exitError)(nil); errors.As(err, &answer) && answer.code == exitUsage {
+					unasked = answer
+				}
+				return err
+			})
+			err = printDiagnoses(cmd, g, list)
+			if unasked != nil {
+				return unasked
+			}
+			return err
 		},
 	}
 	flags.bind(cmd)
