@@ -203,3 +203,40 @@ func TestPublishingNothingIsNothing(t *testing.T) {
 	tr := open(t, map[string][]string{"a": {"topic"}})
 	require.NoError(t, tr.Publisher().Publish("topic"))
 }
+
+// A handler publishes, and a consumer subscribes, while the publication that the handler works on is under way: in Watermill's
+// gochannel the subscription waits for it, the handler's publication for the subscription, and it for the handler.
+func TestAHandlerPublishesWhileAnotherSubscribes(t *testing.T) {
+	tr := gochannel.New(driver.Options{Consumers: map[string][]string{"a": {"one"}, "b": {"one", "two"}}, KeysInFlight: 16}, time.Hour)
+	t.Cleanup(func() { require.NoError(t, tr.Close()) })
+	hearing := subscribe(t, tr, t.Context(), "a", "one")
+	outer, inner := make(chan error, 1), make(chan error, 1)
+	go func() { outer <- tr.Publisher().Publish("one", newMessage("k", 1, 0)) }()
+	inHand := <-hearing
+
+	var late consumer
+	subscribed := make(chan error, 1)
+	go func() {
+		sub, err := tr.Subscriber("b")
+		for _, topic := range []string{"one", "two"} {
+			var messages <-chan *message.Message
+			if err == nil {
+				messages, err = sub.Subscribe(t.Context(), topic)
+			}
+			go late.take(messages)
+		}
+		subscribed <- err
+	}()
+	go func() { inner <- tr.Publisher().Publish("two", newMessage("k", 2, 0)) }()
+	for what, done := range map[string]chan error{"the subscription": subscribed, "the handler's publication": inner} {
+		select {
+		case err := <-done:
+			require.NoError(t, err, what)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s waits for the handler", what)
+		}
+	}
+	inHand.Ack()
+	require.NoError(t, <-outer)
+	require.ElementsMatch(t, []string{"1", "2"}, late.all())
+}

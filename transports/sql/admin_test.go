@@ -3,6 +3,7 @@ package sql_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,51 @@ func TestDoctorFindsARestore(t *testing.T) {
 	defer func() { require.NoError(t, second.Close()) }()
 	publish(t, second, "after")
 	require.Equal(t, map[string]bool{"after": true}, receive(t, second, 1))
+}
+
+// PostgreSQL cuts names at 63 bytes: topics that are alike up to there, or but for signs that a table's name cannot have, are
+// tables of their own all the same.
+func TestTopicsWithAlikeNamesAreTablesOfTheirOwn(t *testing.T) {
+	o := options(t)
+	long := strings.Repeat("order-management.", 5)
+	topics := []string{long + "created.v1", long + "updated.v1", "a.v1", "a-v1"}
+	o.Consumers, o.Topics = map[string][]string{"reader": topics}, nil
+	for _, topic := range topics {
+		o.Topics = append(o.Topics, driver.Topic{Name: topic})
+	}
+	tr := open(t, o)
+	defer func() { require.NoError(t, tr.Close()) }()
+	sub, err := tr.Subscriber("reader")
+	require.NoError(t, err)
+	arriving := map[string]<-chan *message.Message{}
+	for _, topic := range topics {
+		arriving[topic], err = sub.Subscribe(t.Context(), topic)
+		require.NoError(t, err)
+		for _, id := range []string{" 1", " 2"} {
+			msg := message.NewMessage(topic+id, []byte("{}"))
+			msg.Metadata.Set(driver.KeyMetadata, topic) // topics that share a key wait for each other
+			require.NoError(t, tr.Publisher().Publish(topic, msg))
+		}
+	}
+	for topic, messages := range arriving {
+		for _, id := range []string{" 1", " 2"} {
+			select {
+			case msg := <-messages:
+				msg.Ack()
+				require.Equal(t, topic+id, msg.UUID)
+			case <-time.After(30 * time.Second):
+				t.Fatalf("nothing comes on %s", topic)
+			}
+		}
+	}
+	admin, err := sql.Driver.Admin(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close()) }()
+	states, err := admin.List(t.Context())
+	require.NoError(t, err)
+	for _, state := range states {
+		require.EqualValues(t, 2, state.Events, state.Topic)
+	}
 }
 
 // Offsets become visible in order, whoever inserts and however long a transaction stays open: what commits later comes later.
