@@ -114,9 +114,18 @@ func brokerCut(t *testing.T, p profile) {
 			require.True(t, offered(t, s, offers), "the API accepts")
 			time.Sleep(time.Second)
 		}
+		degraded, err := s.Degraded()
+		require.NoError(t, err)
+		for path, lines := range degraded {
+			require.Contains(t, strings.Join(lines, "\n"), "transport "+p.name+": ", path)
+		}
 		accepted = handed(t, s) - before
 		require.NoError(t, proxy.Start())
 		recovery = caughtUp(t, s, 2*cut)
+		require.Eventually(t, func() bool {
+			degraded, err := s.Degraded()
+			return err == nil && len(degraded["/readyz"])+len(degraded["/api/v1/status"]) == 0
+		}, 30*time.Second, 100*time.Millisecond, "it says that it is degraded when it no longer is")
 	})
 	require.Positive(t, accepted, "the API accepts while the broker is away")
 	record(t, row{Fault: "the broker is unreachable", Profile: p.name, Events: handled(t, s), Injections: 1, Recovery: recovery.Seconds(),

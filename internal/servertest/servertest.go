@@ -269,6 +269,27 @@ func (s *Server) Status() (sum Service, err error) {
 	return sum, err
 }
 
+// Degraded is what the server's readiness and status say of what works less well than it should, by path.
+func (s *Server) Degraded() (map[string][]string, error) {
+	said := map[string][]string{}
+	for _, path := range []string{"/readyz", "/api/v1/status"} {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		body, err := s.get(ctx, path)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		var answer struct {
+			Degraded []string `json:"degraded"`
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return nil, err
+		}
+		said[path] = answer.Degraded
+	}
+	return said, nil
+}
+
 // Metric sums the samples whose line begins with prefix.
 func (s *Server) Metric(prefix string) (sum float64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
