@@ -42,6 +42,19 @@ func TestOurEventsArePlain(t *testing.T) {
 	}
 }
 
+// Each major version has a plain form; an event of another minor one is read by the decoder.
+func TestEveryMajorVersionIsPlain(t *testing.T) {
+	c := parcels(t)
+	for version, data := range map[string]string{
+		"1.1": `{"parcel_id":"p","receiver":"Ada Lovelace","weight":2}`,
+		"2.0": `{"parcel_id":"p","first_name":"Ada","last_name":"Lovelace","weight":2}`,
+		"3.0": `{"parcel_id":"p","first_name":"Ada","last_name":"Lovelace","grams":2}`,
+	} {
+		require.True(t, agree(t, c, sent(version, data)), version)
+		require.False(t, agree(t, c, sent(version[:2]+"7", data)), version)
+	}
+}
+
 // What plain reads of events that were changed anyhow is what the decoder reads of them; the decoder alone judges the others.
 func TestPlainAndDecoderReadTheSame(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
