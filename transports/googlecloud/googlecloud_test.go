@@ -25,7 +25,7 @@ func configured(t *testing.T) config.Transport {
 }
 
 func TestSuites(t *testing.T) {
-	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: true, Reorders: true, Sluggish: os.Getenv("TEST_PUBSUB") == ""})
+	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: os.Getenv("TEST_PUBSUB") == "", Reorders: true, Sluggish: os.Getenv("TEST_PUBSUB") == ""})
 }
 
 // Attributes beyond Pub/Sub's limits stay at home, and an empty payload is published.

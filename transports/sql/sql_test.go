@@ -22,5 +22,5 @@ func configured(t *testing.T) config.Transport {
 }
 
 func TestSuites(t *testing.T) {
-	transporttest.Run(t, transporttest.Setup{Driver: sql.Driver, Config: configured(t), Short: true})
+	transporttest.Run(t, transporttest.Setup{Driver: sql.Driver, Config: configured(t)})
 }
