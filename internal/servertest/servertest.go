@@ -103,6 +103,9 @@ func FreePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		port := strconv.Itoa(20_000 + rand.IntN(12_000))
+		if _, twice := given.LoadOrStore(port, true); twice { // by a server that does not listen yet
+			continue
+		}
 		if free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:"+port); err == nil {
 			require.NoError(t, free.Close())
 			return port
@@ -111,6 +114,8 @@ func FreePort(t testing.TB) string {
 	t.Fatal("no free port")
 	return ""
 }
+
+var given sync.Map // ports
 
 // URL is where the server answers.
 func (s *Server) URL() string { return "http://" + s.Addr }
