@@ -72,7 +72,7 @@ type lane struct {
 type Ticket struct {
 	item  Item
 	after *Ticket // the next one of its lane
-	begun bool    // it was delivered
+	begun bool    // a runner has it
 	gone  bool    // withdrawn
 	ended bool
 }
