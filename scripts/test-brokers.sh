@@ -41,5 +41,9 @@ if [ -n "$never" ]; then
 	echo "skipped on a machine that has every server: $never; the log is $log" >&2
 	exit 1
 fi
-[ "$status" = 0 ] || { echo "failed; the log is $log" >&2; exit "$status"; }
+if [ "$status" != 0 ]; then
+	go tool test2json < "$log" | python3 scripts/failed-tests.py >&2
+	echo "failed; the log is $log" >&2
+	exit "$status"
+fi
 echo "all tests passed on Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"

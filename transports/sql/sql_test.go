@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -11,6 +12,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// one of Watermill's tests holds 50 instances, each with a connection; two at once are more than PostgreSQL's default of 100
+	if err := flag.Set("test.parallel", "1"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	postgrestest.Stop()
 	os.Exit(code)
