@@ -57,6 +57,7 @@ type Options struct {
 	Platform  Platform
 	Services  []*router.Service
 	Peers     []Peer // services that run in other processes, in order
+	PeerToken string // with which Recorder asks them; "" for none
 	Topics    Topics // where the transport's topics keep recorded events; nil: outboxes do
 	Catalogue *events.Catalogue
 	MaxBody   int64

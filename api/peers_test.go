@@ -184,14 +184,32 @@ func TestARequestGoesThroughUnchanged(t *testing.T) {
 		io.WriteString(w, `{"as":  "it is"}`)
 	})
 	p := peersOf(t, map[string][]string{"orders": {f.URL + "/below"}})
-	a := p.send("POST", "/orders/a%3Fb/cancel?x=1", `{ "reason":"customer_request"}`, "Authorization", "Bearer t", "Idempotency-Key", "k", "X-Correlation-ID", "mine", "If-Match", `"3"`, "Content-Type", "application/json")
+	a := p.send("POST", "/orders/a%3Fb/cancel", `{ "reason":"customer_request"}`, "Authorization", "Bearer t", "Idempotency-Key", "k", "X-Correlation-ID", "mine", "If-Match", `"3"`, "Content-Type", "application/json")
 	require.Equal(t, http.StatusTeapot, a.status)
 	require.Equal(t, `{"as":  "it is"}`, a.raw)
 	require.Equal(t, []string{"the order's"}, a.header.Values("X-Correlation-ID"))
 	require.Equal(t, "kept", a.header.Get("X-More"))
-	require.Equal(t, []string{`POST /below/api/v1/orders/a%3Fb/cancel?x=1 { "reason":"customer_request"}`}, f.requests())
+	require.Equal(t, []string{`POST /below/api/v1/orders/a%3Fb/cancel { "reason":"customer_request"}`}, f.requests())
 	for name, value := range map[string]string{"Authorization": "Bearer t", "Idempotency-Key": "k", "X-Correlation-ID": "mine", "If-Match": `"3"`, "Viscount-Forwarded": "1", "Content-Type": "application/json"} {
 		require.Equal(t, []string{value}, f.last.Header.Values(name), name)
+	}
+	p.send("GET", "/orders?limit=2&customer_id=a%26b", "")
+	require.Equal(t, "GET /below/api/v1/orders?limit=2&customer_id=a%26b", strings.TrimSpace(f.requests()[1]))
+}
+
+// TestAnUnknownParameterIsRefused: a misspelled filter would show everything, and a misspelled dry_run would publish.
+func TestAnUnknownParameterIsRefused(t *testing.T) {
+	p := start(t)
+	for request, detail := range map[string]string{
+		"GET /products?categry=drinks":         `"categry" is no parameter here; choose from category, active, limit, cursor`,
+		"GET /dead-letters?stats=dead":         `"stats" is no parameter here; choose from service`,
+		"POST /events?dryrun=true":             `"dryrun" is no parameter here; choose from dry_run`,
+		"POST /consumers/orders/pause?service": `"service" is no parameter here; there are none`,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		a := p.want(422, method, path, "")
+		require.Equal(t, "invalid_value", a.body["code"], request)
+		require.Contains(t, a.body["detail"], detail, request)
 	}
 }
 

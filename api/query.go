@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,18 +22,35 @@ const (
 	monthPattern = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 )
 
-// queried holds a request's query to the table: a parameter stands once, is of its type, and is one of its words.
+// queried holds a request's query to the table: a parameter is known, stands once, is of its type, and is one of its words.
+// A misspelled filter would show everything, a misspelled dry_run would be none. Processes ask each other more than the table has.
 func (s *Server) queried(all []parameter) gin.HandlerFunc {
+	known := make(map[string]parameter, len(all))
+	names := make([]string, len(all))
+	for i, p := range all {
+		known[p.name], names[i] = p, p.name
+	}
 	return func(c *gin.Context) {
-		for _, p := range all {
-			if values, given := c.GetQueryArray(p.name); given {
-				if what := p.wrong(values); what != "" {
-					s.refuse(c, store.Refuse(store.InvalidValue, "", "%s %s", p.name, what))
-					return
-				}
+		given := c.Request.URL.Query()
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			p, ok := known[name]
+			if what := p.wrong(given[name]); ok && what != "" {
+				s.refuse(c, store.Refuse(store.InvalidValue, "", "%s %s", name, what))
+				return
+			}
+			if !ok && !forwarded(c) {
+				s.refuse(c, store.Refuse(store.InvalidValue, "", "%.100q is no parameter here; %s", name, choices(names)))
+				return
 			}
 		}
 	}
+}
+
+func choices(names []string) string {
+	if len(names) == 0 {
+		return "there are none"
+	}
+	return "choose from " + strings.Join(names, ", ")
 }
 
 // wrong says what is wrong with the values of a parameter, "" if nothing is.

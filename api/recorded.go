@@ -30,15 +30,25 @@ type recorder struct {
 	knownOnly bool // publishers that are not known are passed over
 }
 
-// Recorder reads recorded events of the publishers that are known, here and at peers.
+// Recorder reads recorded events of the publishers that are known, here and at peers, which want this process's own token.
 func (s *Server) Recorder() router.Recorder {
-	return &recorder{server: s, asker: asker{http.Header{forwardedHeader: {"1"}}}, knownOnly: true}
+	header := http.Header{forwardedHeader: {"1"}}
+	if s.PeerToken != "" {
+		header.Set("Authorization", "Bearer "+s.PeerToken)
+	}
+	return &recorder{server: s, asker: asker{header}, knownOnly: true}
 }
 
 // IsUnreachable tells of an error that a peer gave no answer, so that it may answer later.
 func IsUnreachable(err error) bool {
 	var lost *unreachable
 	return errors.As(err, &lost)
+}
+
+// IsUnauthorized tells of an error that a peer refused the token that it was asked with.
+func IsUnauthorized(err error) bool {
+	var refusal *answered
+	return errors.As(err, &refusal) && (refusal.problem.Status == http.StatusUnauthorized || refusal.problem.Status == http.StatusForbidden)
 }
 
 // publishers are the topics by the service that publishes them.

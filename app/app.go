@@ -280,7 +280,7 @@ func (a *App) serve(platform api.Platform) error {
 		return err
 	}
 	options := api.Options{
-		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, Topics: a.topics(), Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
+		Profile: c.Profile, Platform: platform, Services: a.services, Peers: peers, PeerToken: c.HTTP.PeerToken, Topics: a.topics(), Catalogue: a.catalogue, MaxBody: c.HTTP.MaxBody, Logger: a.log, Tracers: a.options.Tracers,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), Draining: a.draining.Load,
 		Degraded: a.degraded, Lag: a.lag, Audience: a.audience(), Copies: a.copies,
 	}

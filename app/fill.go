@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +42,9 @@ func (a *App) fillService(ctx context.Context, s *router.Service, from router.Re
 			case <-time.After(fillPause):
 			}
 		default:
+			if api.IsUnauthorized(err) {
+				err = fmt.Errorf("%w (http.peer_token: a token with the role viewer)", err)
+			}
 			a.log.ErrorContext(ctx, "a new consumer begins without what was recorded before it; the next start tries again", "service", s.Name(), "error", err)
 			return nil
 		}

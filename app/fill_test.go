@@ -2,13 +2,17 @@ package app_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/first-viscount/viscount/app"
+	"github.com/first-viscount/viscount/config"
 	"github.com/first-viscount/viscount/router"
 	"github.com/first-viscount/viscount/transports/googlecloud"
 	"github.com/first-viscount/viscount/transports/googlecloud/googlecloudtest"
@@ -80,6 +84,50 @@ func TestFilledAndRebuiltFromOutboxesOfOtherProcesses(t *testing.T) {
 	answer := rebuild(t, catalog, "search", "{}")
 	require.Equal(t, router.RebuildDone, answer["state"], "%v", answer)
 	requireSame(t, was, rowsOf(t, s.Store(), tables), "rebuilt, asked at another process")
+}
+
+// TestANewServiceAsksItsPeersWithATokenOfItsOwn: no caller's request is there whose token it could pass on.
+func TestANewServiceAsksItsPeersWithATokenOfItsOwn(t *testing.T) {
+	endpoint, address := googlecloudtest.Fake(t), freeAddress(t)
+	tokens := filepath.Join(t.TempDir(), "tokens.yaml")
+	writeTokens(t, tokens, map[string]config.Token{"of search": {Name: "search", Role: "viewer"}, "of anna": {Name: "anna", Role: "operator"}})
+	begin := func(change func(*app.Options)) *app.App {
+		return start(t, t.TempDir(), func(o *app.Options) {
+			o.Driver, o.Config.Transport.Driver = googlecloud.Driver, "googlecloud"
+			o.Config.Transport.GoogleCloud.Project, o.Config.Transport.GoogleCloud.Endpoint = "test", endpoint
+			change(o)
+		})
+	}
+	catalog := begin(func(o *app.Options) {
+		o.Config.Services, o.Config.HTTP.Listen, o.Config.HTTP.Auth.TokensFile = []string{"catalog"}, address, tokens
+	})
+	defer stop(t, catalog)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, catalog.URL()+"/api/v1/products", strings.NewReader(`{"name":"Kettle","category_id":"things","price":"3.50"}`))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer of anna")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+
+	search := func(token string) (found any, logged string) {
+		log := &journal{}
+		a := begin(func(o *app.Options) {
+			o.Config.Services, o.Config.HTTP.Peers, o.Config.HTTP.PeerToken = []string{"search"}, map[string][]string{"catalog": {"http://" + address}}, token
+			o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))
+		})
+		defer stop(t, a)
+		_, answer := call(t, a, http.MethodGet, "/search?q=kettle", "")
+		return answer["total"], strings.Join(log.lines(), "\n")
+	}
+	_, logged := search("")
+	require.Contains(t, logged, "send a token")
+	require.Contains(t, logged, "http.peer_token")
+	_, logged = search("of nobody")
+	require.Contains(t, logged, "http.peer_token")
+	found, logged := search("of search")
+	require.Empty(t, logged)
+	require.Equal(t, 1.0, found)
 }
 
 func freeAddress(t *testing.T) string {

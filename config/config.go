@@ -124,10 +124,11 @@ type Postgres struct {
 
 // HTTP is the server of the API.
 type HTTP struct {
-	Listen  string              `yaml:"listen" required:"true" flag:"listen" doc:"address that the API listens on, host:port; port 0 picks a free one"`
-	MaxBody int64               `yaml:"max_body" min:"1024" doc:"largest request body, in bytes"`
-	Auth    Auth                `yaml:"auth" zero:"none" doc:"who may call the API: none (loopback only), or tokens_file"`
-	Peers   map[string][]string `yaml:"peers" doc:"base URLs of the processes that run the other services"`
+	Listen    string              `yaml:"listen" required:"true" flag:"listen" doc:"address that the API listens on, host:port; port 0 picks a free one"`
+	MaxBody   int64               `yaml:"max_body" min:"1024" doc:"largest request body, in bytes"`
+	Auth      Auth                `yaml:"auth" zero:"none" doc:"who may call the API: none (loopback only), or tokens_file"`
+	Peers     map[string][]string `yaml:"peers" doc:"base URLs of the processes that run the other services"`
+	PeerToken string              `yaml:"peer_token" secret:"true" doc:"token of a viewer with which a new service reads at its peers what was recorded before it; empty: none, as with http.auth none"`
 }
 
 // Auth says who may call the API. The zero value lets everybody in, which Load accepts on loopback only.

@@ -135,7 +135,7 @@ func TestMistakes(t *testing.T) {
 			`wrong_type.yaml:4: router.attempt_timeout: "30" is not a duration; write a number with its unit, such as 30s or 15m`,
 			`wrong_type.yaml:5: router.retry.immediate: "2.5" is not a whole number; write a whole number such as 512`,
 			`wrong_type.yaml:5: router.retry.delayed: "soon" is not a duration; write a number with its unit, such as 30s or 15m`,
-			`wrong_type.yaml:6: http: is a single value; write a group of keys: listen, max_body, auth, peers`,
+			`wrong_type.yaml:6: http: is a single value; write a group of keys: listen, max_body, auth, peers, peer_token, peer_token_file`,
 			`wrong_type.yaml:7: domain.default_location: is a list; write one text`,
 			`wrong_type.yaml:8: providers.payments.failure_rate: "often" is not a number; write a number such as 0.5`,
 			`wrong_type.yaml:10: debug.pprof: "yes" is not true or false; write true or false`,
