@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs the real servers for tests, natively and on loopback: Apache Kafka (jars from Maven Central, Java 17), PostgreSQL, and
-# the Pub/Sub emulator where a Cloud SDK has it. `stop` ends exactly what `start` began. Everything is below bin/brokers, or
-# BROKERS_DIR; start writes the addresses to its file `env`.
+# the Pub/Sub emulator where a Cloud SDK has it, else pstest in a process of its own. `stop` ends exactly what `start` began.
+# Everything is below bin/brokers, or BROKERS_DIR; start writes the addresses to its file `env`.
 #
-#   brokers.sh start|stop|status      KAFKA_NODES=1 or 3
+#   brokers.sh start|stop|status      KAFKA_NODES=1 or 3; PUBSUB=pstest although an emulator is there
 #   brokers.sh node-start|node-stop|node-kill N      one Kafka node of a cluster
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -150,9 +150,15 @@ pubsub_jar() {
 pubsub_start() {
 	running pubsub && { say "pubsub runs already"; return; }
 	local jar
-	jar=$(pubsub_jar)
-	[ -n "$jar" ] || { say "no Pub/Sub emulator on this machine: tests run against pstest, a stand-in inside each test process"; return; }
 	free pubsub "$PUBSUB_PORT" PUBSUB_PORT
+	[ "${PUBSUB:-}" = pstest ] || jar=$(pubsub_jar)
+	if [ -z "${jar:-}" ]; then
+		say "tests run against pstest instead of the Pub/Sub emulator"
+		go build -o "$DIR/pubsub-pstest" ./transports/googlecloud/googlecloudtest/pstest
+		"$DIR/pubsub-pstest" "127.0.0.1:$PUBSUB_PORT" > "$DIR/pubsub.log" 2>&1 < /dev/null &
+		remember pubsub $!
+		return
+	fi
 	java -Xmx1g -cp "$jar" com.google.cloud.pubsub.testing.v1.Main --host=127.0.0.1 "--port=$PUBSUB_PORT" > "$DIR/pubsub.log" 2>&1 < /dev/null &
 	remember pubsub $!
 }
@@ -169,10 +175,12 @@ start() {
 	pubsub_start
 	for n in $(seq "$KAFKA_NODES"); do await "kafka-$n" "$((KAFKA_PORT + n - 1))"; done
 	await postgres "$POSTGRES_PORT"
+	await pubsub "$PUBSUB_PORT"
 	{
 		echo "export TEST_KAFKA=$brokers"
 		echo "export TEST_POSTGRES='postgres://viscount@127.0.0.1:$POSTGRES_PORT/postgres?sslmode=disable'"
-		if running pubsub; then await pubsub "$PUBSUB_PORT" && echo "export TEST_PUBSUB=127.0.0.1:$PUBSUB_PORT"; fi
+		echo "export TEST_PUBSUB=127.0.0.1:$PUBSUB_PORT"
+		[ ! -x "$DIR/pubsub-pstest" ] || echo "export TEST_PUBSUB_IS=pstest"
 	} > "$DIR/env"
 	status
 }

@@ -20,9 +20,11 @@ fi
 export TEST_PYTHON=$PWD/$venv/bin/python
 race=()
 if [ "$(go env CGO_ENABLED)" = 1 ] && { command -v gcc || command -v clang; } > /dev/null; then race=(-race); fi
+pubsub="emulator $TEST_PUBSUB"
+[ "${TEST_PUBSUB_IS:-}" != pstest ] || pubsub="stand-in pstest $TEST_PUBSUB (no emulator on this machine)"
 log=bin/test-brokers.log
 packages=${TEST_PACKAGES:-./store ./router/... ./handlers/... ./transports/... ./app ./docs}
-echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"
+echo "testing on real servers: Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub $pubsub"
 status=0
 # left to make test: the longest of those that use SQLite and gochannel alone
 local_only='TestRebuiltIsLiveRowByRow|TestARebuildMendsAProjectionAndLosesNothingMeanwhile/sqlite'
@@ -46,4 +48,4 @@ if [ "$status" != 0 ]; then
 	echo "failed; the log is $log" >&2
 	exit "$status"
 fi
-echo "all tests passed on Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub ${TEST_PUBSUB:-pstest inside each test process (no emulator on this machine)}"
+echo "all tests passed on Kafka $TEST_KAFKA, PostgreSQL, Pub/Sub $pubsub"

@@ -88,6 +88,10 @@ func (a *admin) compare(ctx context.Context, topic string) ([]difference, error)
 	}
 	if !exists {
 		add("create", "the topic", func(ctx context.Context) error { return a.makeTopic(ctx, topic) })
+	} else if config, err := a.client.Topic(topic).Config(ctx); err != nil {
+		return nil, fmt.Errorf("topic %s: %w", topic, err)
+	} else if transformed(config.MessageTransforms) {
+		drift("the topic has a message transform: "+changes, deleteTransform+"topic")
 	}
 	for _, hearer := range a.o.Hearers(topic) {
 		name := subscriptionOf(topic, hearer)
@@ -131,6 +135,16 @@ func differ(have pubsub.SubscriptionConfig) string {
 	return strings.Join(list, ", ")
 }
 
+const (
+	changes         = "events come changed, or not at all"
+	deleteTransform = "delete it in the Google Cloud console, under Transforms of the "
+)
+
+// transformed tells whether Pub/Sub changes or drops messages on their way.
+func transformed(list []pubsub.MessageTransform) bool {
+	return slices.ContainsFunc(list, func(t pubsub.MessageTransform) bool { return !t.Disabled })
+}
+
 // flawOf is why a subscription cannot serve a topic's consumer, and what a person can do; empty: it can.
 func flawOf(have pubsub.SubscriptionConfig, topic string) (flaw, remedy string) {
 	const remake = "delete it, and run viscount topics apply; what it still holds is lost to its consumer"
@@ -144,6 +158,8 @@ func flawOf(have pubsub.SubscriptionConfig, topic string) (flaw, remedy string) 
 		return "was made without message ordering, which cannot be switched on later", remake
 	case have.Filter != "":
 		return "has a filter, which cannot be taken away later: what it leaves out never comes", remake
+	case transformed(have.MessageTransforms):
+		return "has a message transform: " + changes, deleteTransform + "subscription; what it left out is lost to its consumer"
 	case have.PushConfig.Endpoint != "":
 		endpoint, _, _ := strings.Cut(have.PushConfig.Endpoint, "?") // what follows is often a secret
 		return "pushes to " + endpoint + ": its consumer hears nothing", pull("--push-endpoint=")

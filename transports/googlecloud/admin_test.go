@@ -109,6 +109,7 @@ func TestEventsThatGoElsewhereAreToldAsDrift(t *testing.T) {
 	require.NoError(t, err)
 	dead, err := client.CreateTopic(t.Context(), "dead")
 	require.NoError(t, err)
+	transform := []pubsub.MessageTransform{{Transform: pubsub.JavaScriptUDF{FunctionName: "drop", Code: "function drop(message, metadata) { return null; }"}}}
 	for _, one := range []struct {
 		have                  pubsub.SubscriptionConfig
 		detail, remedy, start string
@@ -124,6 +125,10 @@ func TestEventsThatGoElsewhereAreToldAsDrift(t *testing.T) {
 		{
 			pubsub.SubscriptionConfig{CloudStorageConfig: pubsub.CloudStorageConfig{Bucket: "events"}},
 			"writes to Cloud Storage, bucket events: its consumer hears nothing", "--clear-cloud-storage-config", "make it a pull subscription",
+		},
+		{
+			pubsub.SubscriptionConfig{MessageTransforms: transform},
+			"has a message transform: events come changed, or not at all", "under Transforms of the subscription", "delete it",
 		},
 		{
 			pubsub.SubscriptionConfig{DeadLetterPolicy: &pubsub.DeadLetterPolicy{DeadLetterTopic: dead.String(), MaxDeliveryAttempts: 5}},
@@ -147,6 +152,27 @@ func TestEventsThatGoElsewhereAreToldAsDrift(t *testing.T) {
 		}
 		require.NoError(t, made.Delete(t.Context()))
 	}
+}
+
+// A topic that changes what is published is told, one whose transform is switched off is not.
+func TestATransformOfATopicIsToldAsDrift(t *testing.T) {
+	c := configured(t)
+	c.GoogleCloud.Endpoint = googlecloudtest.Fake(t) // the emulator knows no transforms
+	a, err := googlecloud.Driver.Admin(t.Context(), driver.Options{Config: c, Topics: []driver.Topic{{Name: "a.v1"}, {Name: "b.v1"}}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.Close()) }()
+	client := clientOf(t, c)
+	for topic, disabled := range map[string]bool{"a.v1": false, "b.v1": true} {
+		transform := pubsub.MessageTransform{Transform: pubsub.JavaScriptUDF{FunctionName: "drop", Code: "function drop(message, metadata) { return null; }"}, Disabled: disabled}
+		_, err := client.CreateTopicWithConfig(t.Context(), topic, &pubsub.TopicConfig{MessageTransforms: []pubsub.MessageTransform{transform}})
+		require.NoError(t, err)
+	}
+	plan, err := a.Plan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []driver.Change{{
+		Topic: "a.v1", Action: driver.Drift, Detail: "the topic has a message transform: events come changed, or not at all",
+		Remedy: "delete it in the Google Cloud console, under Transforms of the topic",
+	}}, plan)
 }
 
 // A Pub/Sub that does not answer is told, with the setting.

@@ -3,7 +3,6 @@ package googlecloud_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,14 +17,14 @@ import (
 	"github.com/first-viscount/viscount/transports/transporttest"
 )
 
-// configured reaches the emulator that TEST_PUBSUB names, else an in-process stand-in, in a project of its own.
+// configured reaches the server that TEST_PUBSUB names, else an in-process stand-in, in a project of its own.
 func configured(t *testing.T) config.Transport {
 	t.Helper()
 	return config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: fmt.Sprint("test-", time.Now().UnixNano()), Endpoint: googlecloudtest.Endpoint(t)}}
 }
 
 func TestSuites(t *testing.T) {
-	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: os.Getenv("TEST_PUBSUB") == "", Reorders: true, Sluggish: os.Getenv("TEST_PUBSUB") == ""})
+	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: googlecloudtest.StandIn(), Reorders: true, Sluggish: googlecloudtest.StandIn()})
 }
 
 // Attributes beyond Pub/Sub's limits stay at home, and an empty payload is published.

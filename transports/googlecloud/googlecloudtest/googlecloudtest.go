@@ -1,4 +1,4 @@
-// Package googlecloudtest gives tests a Pub/Sub: the emulator that TEST_PUBSUB names, else a stand-in.
+// Package googlecloudtest gives tests a Pub/Sub: the server that TEST_PUBSUB names, else a stand-in.
 package googlecloudtest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/first-viscount/viscount/internal/servertest"
 )
 
-// Endpoint is the emulator that TEST_PUBSUB names, else a stand-in in this process.
+// Endpoint is the server that TEST_PUBSUB names, else a stand-in in this process.
 func Endpoint(t testing.TB) string {
 	t.Helper()
 	if named := os.Getenv("TEST_PUBSUB"); named != "" {
@@ -21,6 +21,9 @@ func Endpoint(t testing.TB) string {
 	}
 	return Fake(t)
 }
+
+// StandIn tells whether Endpoint is pstest: here, or in a process of its own (TEST_PUBSUB_IS).
+func StandIn() bool { return os.Getenv("TEST_PUBSUB") == "" || os.Getenv("TEST_PUBSUB_IS") == "pstest" }
 
 // Fake starts a stand-in in this process.
 func Fake(t testing.TB) string {
