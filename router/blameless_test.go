@@ -105,3 +105,33 @@ func TestAHandlerThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
 	require.ErrorIs(t, <-woken, store.ErrClosed)
 	require.Equal(t, []string{"created o2"}, b.handled())
 }
+
+// A handler that ends with its deadline, but asks the store once more, has failed as any other: it is tried again, and is a
+// dead letter when its retries are spent. So is a job.
+func TestWhoAsksTheStoreAfterItsDeadlineHasTimedOut(t *testing.T) {
+	attempts := 0
+	late := func(ctx context.Context, tx *store.Tx) error {
+		attempts++
+		for {
+			<-ctx.Done()
+			if _, err := tx.Exec(ctx, "DELETE FROM handled"); errors.Is(err, store.ErrClosed) {
+				return fmt.Errorf("tidying: %w", err)
+			}
+		}
+	}
+	b := newBench(t, router.Settings{AttemptTimeout: 300 * time.Millisecond, ImmediateRetries: 1},
+		router.Do("tidy", func(ctx context.Context, tx *store.Tx, _ struct{}) error { return late(ctx, tx) }))
+	b.created = late
+	b.Receive(created("o1"))
+	b.WantDeadLetter(router.CodeTimeout)
+	require.Equal(t, 2, attempts)
+
+	b.Do(func(ctx context.Context, tx *store.Tx) error {
+		return tx.Enqueue(ctx, store.Job{Kind: "tidy", Name: "t"})
+	})
+	b.Advance(time.Second)
+	letters := b.deadLetters(store.LetterFilter{Type: "tidy"})
+	require.Len(t, letters, 1)
+	require.Equal(t, router.CodeTimeout, letters[0].Code)
+	require.Equal(t, 4, attempts)
+}

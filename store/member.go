@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -63,7 +64,7 @@ func (c *committer) call(m *member) error {
 	defer grace.Stop()
 	select {
 	case err := <-done: // it ended with its deadline
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrClosed) { // which is only how the fence tells of the deadline
 			return err
 		}
 		return m.ctx.Err()

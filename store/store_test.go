@@ -198,29 +198,6 @@ func TestADatabaseFailureIsNobodysAttempt(t *testing.T) {
 	require.NoError(t, st.Do(t.Context(), note("a")))
 }
 
-func TestAnAbandonedHandlerIsFencedAndStopsNobody(t *testing.T) {
-	st := open(t, t.TempDir(), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	wake, late := make(chan struct{}), make(chan error, 2)
-	err := st.Do(ctx, func(_ context.Context, tx *store.Tx) error {
-		if err := note("lost")(context.Background(), tx); err != nil {
-			return err
-		}
-		<-wake // ignores its deadline
-		_, err := tx.Exec(context.Background(), "INSERT INTO notes (text) VALUES ('zombie')")
-		late <- err
-		late <- tx.Emit(deleted("zombie"))
-		return nil
-	})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.NoError(t, st.Do(t.Context(), note("next")))
-	close(wake)
-	require.ErrorIs(t, <-late, store.ErrClosed)
-	require.ErrorIs(t, <-late, store.ErrClosed)
-	require.Equal(t, []string{"next"}, notes(t, st))
-}
-
 func TestSequencesHaveNoHolesPerKey(t *testing.T) {
 	st := open(t, t.TempDir(), nil)
 	var all sync.WaitGroup

@@ -1,0 +1,54 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/store"
+)
+
+func TestAnAbandonedHandlerIsFencedAndStopsNobody(t *testing.T) {
+	st := open(t, t.TempDir(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	wake, late := make(chan struct{}), make(chan error, 2)
+	err := st.Do(ctx, func(_ context.Context, tx *store.Tx) error {
+		if err := note("lost")(context.Background(), tx); err != nil {
+			return err
+		}
+		<-wake // ignores its deadline
+		_, err := tx.Exec(context.Background(), "INSERT INTO notes (text) VALUES ('zombie')")
+		late <- err
+		late <- tx.Emit(deleted("zombie"))
+		return nil
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, st.Do(t.Context(), note("next")))
+	close(wake)
+	require.ErrorIs(t, <-late, store.ErrClosed)
+	require.ErrorIs(t, <-late, store.ErrClosed)
+	require.Equal(t, []string{"next"}, notes(t, st))
+}
+
+// TestWhoIsStoppedByTheFenceHasOverrunItsDeadline: ErrClosed would count nothing, and the same work would come for ever.
+func TestWhoIsStoppedByTheFenceHasOverrunItsDeadline(t *testing.T) {
+	st := open(t, t.TempDir(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := st.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for {
+			if err := note("late")(ctx, tx); errors.Is(err, store.ErrClosed) {
+				return fmt.Errorf("noting: %w", err)
+			}
+			<-ctx.Done()
+		}
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.False(t, store.Uncounted(err))
+	require.Empty(t, notes(t, st))
+}
