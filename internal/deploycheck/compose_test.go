@@ -42,14 +42,16 @@ func TestCompose(t *testing.T) {
 			require.NotEmpty(t, s.Volumes, "%s keeps what it holds", name)
 			continue
 		}
-		accepts(t, env)
 		require.True(t, s.ReadOnly, name)
 		require.Equal(t, nobody+":"+nobody, s.User, name)
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
 		require.Contains(t, s.SecurityOpt, "no-new-privileges:true", name)
+		mounted := []string{}
 		for _, secret := range s.Secrets {
 			require.Contains(t, project.Secrets, secret.Source, name)
+			mounted = append(mounted, "/run/secrets/"+secret.Source)
 		}
+		accepts(t, env, mounted)
 		if env["VISCOUNT_SERVICES"] == "" {
 			jobs++
 			require.Equal(t, "service_healthy", s.DependsOn["postgres"].Condition)

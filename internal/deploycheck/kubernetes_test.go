@@ -38,7 +38,7 @@ func build(t *testing.T) *cluster {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(folder+"/kubernetes")))
-	for _, name := range []string{"postgres-password", "kafka-password", "tokens"} {
+	for _, name := range []string{"postgres-password", "kafka-password", "procurement-token", "tokens"} {
 		file := filepath.Join(dir, "example", "secrets", name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, []byte("secret"), 0o600))
@@ -113,10 +113,13 @@ func (c *cluster) lockedUp(t *testing.T, name string, pod corev1.PodTemplateSpec
 	require.NotZero(t, container.Resources.Requests.Cpu().MilliValue(), name)
 	require.NotZero(t, container.Resources.Limits.Memory().Value(), name)
 	require.Equal(t, "registry.example.com/viscount:1.0.0", container.Image, "%s: the overlay's image", name)
-	for _, v := range pod.Spec.Volumes {
-		require.Contains(t, c.secrets, v.Secret.SecretName, name)
+	require.Len(t, pod.Spec.Volumes, 1, name)
+	require.Contains(t, c.secrets, pod.Spec.Volumes[0].Secret.SecretName, name)
+	mounted := []string{}
+	for file := range c.secrets[pod.Spec.Volumes[0].Secret.SecretName].Data {
+		mounted = append(mounted, container.VolumeMounts[0].MountPath+"/"+file)
 	}
-	accepts(t, c.environment(t, pod))
+	accepts(t, c.environment(t, pod), mounted)
 }
 
 func selects(t *testing.T, selector *metav1.LabelSelector, pod corev1.PodTemplateSpec) bool {

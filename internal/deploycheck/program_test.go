@@ -37,17 +37,21 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, build.Run()
 })
 
-// accepts lets the program judge the environment of a container. Files below /run/secrets are made up.
-func accepts(t *testing.T, env map[string]string) {
+// accepts lets the program judge the environment of a container. Files below /run/secrets are made up, if they are mounted.
+func accepts(t *testing.T, env map[string]string, mounted []string) {
 	t.Helper()
 	path, err := program()
 	require.NoError(t, err)
+	if env["VISCOUNT_HTTP_AUTH_TOKENS_FILE"] != "" && env["VISCOUNT_SERVICES"] == "procurement" {
+		require.Contains(t, env, "VISCOUNT_PROCUREMENT_TOKEN_FILE", "inventory takes no goods from who has no token")
+	}
 	check := exec.Command(path, "config", "check")
 	for name, value := range env {
 		if !strings.HasPrefix(name, "VISCOUNT_") {
 			continue
 		}
 		if strings.HasPrefix(value, "/run/secrets/") {
+			require.Contains(t, mounted, value, name)
 			value = secret(t, path, filepath.Base(value))
 		}
 		check.Env = append(check.Env, name+"="+value)
