@@ -50,6 +50,16 @@ func (s *Service) takeWoken() (keys []string, all bool) {
 	return keys, all
 }
 
+// stayWoken puts back what was taken and could not be recovered; the next pass takes it again.
+func (s *Service) stayWoken(all bool, keys ...string) {
+	s.wakeMu.Lock()
+	defer s.wakeMu.Unlock()
+	s.wakeAll = s.wakeAll || all
+	for _, key := range keys {
+		s.wakeKeys[key] = true
+	}
+}
+
 // recovery brings parked events back into the chain until ctx ends: when their time has come, when what they waited for has
 // ended, and once at the start.
 func (s *Service) recovery(ctx context.Context) {
@@ -84,7 +94,8 @@ func (s *Service) recovery(ctx context.Context) {
 	}
 }
 
-// Recover handles every parked event that may go now, and tells when the next one comes due (the zero time: none does).
+// Recover handles every parked event that may go now, and tells when the next one comes due (the zero time: none does). One whose
+// error says nothing about it (a panic of the chain, a cancelled handler, a failing database) keeps no other key back.
 func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
 	for ctx.Err() == nil {
 		if s.circuit.open.Load() {
@@ -95,18 +106,21 @@ func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
 		}
 		keys, all := s.takeWoken()
 		moved, err := s.recoverDue(ctx)
-		if err != nil {
+		if err != nil && !moved { // the table cannot be read
+			s.stayWoken(all, keys...)
 			return next, err
 		}
 		if all {
-			if err := s.recoverHeads(ctx, ""); err != nil {
-				return next, err
-			}
+			err = errors.Join(err, s.recoverHeads(ctx, ""))
 		}
 		for _, key := range keys {
-			if err := s.recoverKey(ctx, key); err != nil {
-				return next, err
+			if e := s.recoverKey(ctx, key); e != nil {
+				s.stayWoken(false, key)
+				err = errors.Join(err, e)
 			}
+		}
+		if err != nil {
+			return next, err
 		}
 		if !moved && !all && len(keys) == 0 {
 			break
@@ -119,7 +133,8 @@ func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
 	return next, err
 }
 
-// recoverDue handles retries whose time has come, and makes dead letters of events that waited too long for a predecessor.
+// recoverDue handles retries whose time has come, and makes dead letters of events that waited too long for a predecessor. An
+// error beside moved is the first row's that had one; the others were handled.
 func (s *Service) recoverDue(ctx context.Context) (moved bool, err error) {
 	var due []store.Parked
 	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
@@ -236,21 +251,22 @@ func (s *Service) recoverHeads(ctx context.Context, key string) error {
 	if s.Paused() {
 		return nil
 	}
-	for after := int64(0); ctx.Err() == nil; {
+	var failed error
+	for after := int64(0); ; {
 		var heads []store.Parked
 		err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
 			heads, err = store.Heads(ctx, r, key, after, recoveryBatch)
 			return err
 		})
+		if err != nil {
+			s.stayWoken(key == "")
+		}
 		if err != nil || len(heads) == 0 {
-			return err
+			return errors.Join(failed, err)
 		}
 		after = heads[len(heads)-1].ID
-		if err := s.reenterHeads(ctx, heads); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, s.reenterHeads(ctx, heads))
 	}
-	return ctx.Err()
 }
 
 func (s *Service) reenterHeads(ctx context.Context, heads []store.Parked) error {
@@ -265,6 +281,7 @@ func (s *Service) reenterHeads(ctx context.Context, heads []store.Parked) error 
 			slices.SortStableFunc(waiting, func(a, b store.Parked) int { return a.OccurredAt.Compare(b.OccurredAt) })
 			for _, p := range waiting {
 				if err := s.reenter(ctx, p); err != nil {
+					s.stayWoken(false, p.Key)
 					return err
 				}
 			}

@@ -1,0 +1,107 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/first-viscount/viscount/events"
+	"github.com/first-viscount/viscount/router"
+	"github.com/first-viscount/viscount/store"
+)
+
+// arrive handles an event without the recovery that the kit lets follow.
+func (b *bench) arrive(p events.Payload, at time.Time) {
+	b.t.Helper()
+	contract, id := p.Contract(), uuid.Must(uuid.NewV7())
+	raw, err := events.Encode(events.Envelope{EventID: id, CorrelationID: "c", Timestamp: at, SourceService: contract.Publisher, EventVersion: contract.Version, EventType: contract.Type}, p)
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.Service().Deliver(b.t.Context(), contract.Topic(), message.NewMessage(id.String(), raw)))
+}
+
+func (b *bench) recover() error {
+	_, err := b.Service().Recover(b.t.Context())
+	return err
+}
+
+// paused has what arrives meanwhile wait.
+func (b *bench) paused(arrive func()) {
+	b.t.Helper()
+	require.NoError(b.t, b.Service().Pause(b.t.Context(), "anna", "maintenance"))
+	arrive()
+	require.NoError(b.t, b.Service().Resume(b.t.Context(), "anna", "done"))
+}
+
+// cancels is a handler whose error says nothing about the events of a key.
+func cancels(key string) func(context.Context, *store.Tx) error {
+	return func(_ context.Context, tx *store.Tx) error {
+		if tx.Origin().Key == key {
+			return context.Canceled
+		}
+		return nil
+	}
+}
+
+const aPage = 256 // heads are read so many at a time
+
+// Seen red when the first error ended the pass: nothing of the others was handled.
+func TestARowThatKeepsFailingUncountedKeepsNoOtherBack(t *testing.T) {
+	t.Run("a retry that is due", func(t *testing.T) {
+		b := newBench(t, router.Settings{DelayedRetries: []time.Duration{0}})
+		b.created = failing
+		b.arrive(created("bad"), b.Now())
+		b.created = cancels("bad")
+		b.arrive(completed("woken"), b.Now())
+		b.arrive(created("woken"), b.Now())
+		b.paused(func() { b.arrive(created("waiting"), b.Now()) })
+		require.ErrorIs(t, b.recover(), context.Canceled)
+		require.Equal(t, []string{"created woken", "created waiting", "completed woken"}, b.handled())
+		b.created = working
+		require.NoError(t, b.recover())
+		require.Contains(t, b.handled(), "created bad")
+	})
+	t.Run("a head before a page of others", func(t *testing.T) {
+		b := newBench(t, router.Settings{})
+		b.created = cancels("bad")
+		b.paused(func() {
+			b.arrive(created("bad"), b.Now())
+			for n := range aPage + 1 {
+				b.arrive(created(fmt.Sprint("o", n)), b.Now())
+			}
+		})
+		require.ErrorIs(t, b.recover(), context.Canceled)
+		require.Equal(t, aPage+1, len(b.handled()))
+		b.created = working
+		require.NoError(t, b.recover(), "its key is still woken")
+		require.Contains(t, b.handled(), "created bad")
+	})
+}
+
+// Seen red when what was woken was forgotten: until the next look at the whole table.
+func TestWhatWasWokenOutlastsAnErrorOfTheDatabase(t *testing.T) {
+	b := newBench(t, router.Settings{})
+	rename := func(from, to string) {
+		require.NoError(t, b.Service().Store().Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "ALTER TABLE "+from+" RENAME TO "+to)
+			return err
+		}))
+	}
+	outage := func() {
+		rename("parked", "hidden")
+		require.Error(t, b.recover())
+		rename("hidden", "parked")
+		require.NoError(t, b.recover())
+	}
+	b.arrive(completed("o1"), b.Now())
+	b.arrive(created("o1"), b.Now())
+	outage()
+	require.Equal(t, []string{"created o1", "completed o1"}, b.handled())
+	b.paused(func() { b.arrive(created("o2"), b.Now()) })
+	outage()
+	require.Equal(t, "created o2", b.handled()[2])
+}
