@@ -32,6 +32,14 @@ const AnswerTimeout = 6 * time.Second
 
 const connectTimeout = 5 * time.Second // of each address
 
+// silence is how long a server may leave what was sent to it unacknowledged: one that vanished, as in a failover, would
+// otherwise be waited for as long as TCP sends again, about 15 minutes. It is longer than a wait for a lock, in which a server
+// reads nothing more.
+const silence = 15 * time.Second
+
+// keepAlive finds a server that vanished while it owed an answer.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 3, Count: 3}
+
 // Open connects. It says within AnswerTimeout what is wrong, and with which setting.
 func Open(ctx context.Context, t Target) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(t.URL)
@@ -42,6 +50,7 @@ func Open(ctx context.Context, t Target) (*sql.DB, error) {
 		config.Password = t.Password
 	}
 	config.ConnectTimeout = connectTimeout
+	config.DialFunc = (&net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}).DialContext
 	params := config.RuntimeParams
 	params["search_path"] = pgx.Identifier{t.Schema}.Sanitize()
 	params["application_name"] = cmp.Or(params["application_name"], t.Name)
