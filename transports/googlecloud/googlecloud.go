@@ -35,7 +35,7 @@ var Driver = driver.Driver{
 
 var (
 	_ driver.Transport   = (*Transport)(nil)
-	_ message.Publisher  = (*publisher)(nil)
+	_ message.Publisher  = publisher{}
 	_ message.Subscriber = subscriber{}
 )
 
@@ -51,7 +51,7 @@ const (
 // Transport is the connection of one process to Pub/Sub.
 type Transport struct {
 	client    *pubsub.Client
-	publisher *publisher
+	publisher publisher
 	consumers map[string]*consumer
 	probe     string // a topic to ask for
 	closing   sync.Once
@@ -66,7 +66,7 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{client: client, publisher: newPublisher(client), consumers: map[string]*consumer{}}
+	t := &Transport{client: client, publisher: publisher{client}, consumers: map[string]*consumer{}}
 	if err := t.prepare(ctx, o); err != nil {
 		return nil, errors.Join(explain(c, err), client.Close())
 	}
@@ -240,7 +240,6 @@ func (t *Transport) Close() (err error) {
 		case <-ended:
 		case <-time.After(closeTimeout): // Pub/Sub is away: the client's pauses between its attempts, up to a minute, cannot be ended
 		}
-		t.publisher.stop()
 		err = t.client.Close()
 	})
 	return err

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub"
@@ -18,8 +16,7 @@ import (
 )
 
 const (
-	publishTimeout = 10 * time.Second
-	publishDelay   = time.Millisecond // the relay's publications come in groups of a key already
+	publishTimeout = 10 * time.Second // of a request
 
 	// Limits of Pub/Sub (cloud.google.com/pubsub/quotas).
 	maxAttributeName  = 256
@@ -32,9 +29,13 @@ type Marshaler struct{}
 
 var _ wmgooglecloud.MarshalerUnmarshaler = Marshaler{}
 
-// Marshal implements wmgooglecloud.Marshaler. Metadata that Pub/Sub would refuse stays at home: all of it can be derived from
-// the event.
+// Marshal implements wmgooglecloud.Marshaler.
 func (Marshaler) Marshal(_ string, msg *message.Message) (*pubsub.Message, error) {
+	return marshal(msg), nil
+}
+
+// marshal leaves metadata that Pub/Sub would refuse at home: all of it can be derived from the event.
+func marshal(msg *message.Message) *pubsub.Message {
 	out := &pubsub.Message{Data: msg.Payload, Attributes: map[string]string{wmgooglecloud.UUIDHeaderKey: strings.ToValidUTF8(msg.UUID, "�")}, OrderingKey: msg.Metadata.Get(driver.KeyMetadata)}
 	if len(out.OrderingKey) > maxOrderingKey {
 		sum := sha256.Sum256([]byte(out.OrderingKey))
@@ -46,7 +47,7 @@ func (Marshaler) Marshal(_ string, msg *message.Message) (*pubsub.Message, error
 			out.Attributes[name] = strings.ToValidUTF8(value, "�")
 		}
 	}
-	return out, nil
+	return out
 }
 
 // Unmarshal implements wmgooglecloud.Unmarshaler. It never fails; a message of a foreign producer may have no attributes.
@@ -69,64 +70,30 @@ func (Marshaler) Unmarshal(in *pubsub.Message) (*message.Message, error) {
 	return msg, nil
 }
 
-type publisher struct {
-	client *pubsub.Client
-
-	mu     sync.Mutex
-	topics map[string]*pubsub.Topic
-}
-
-func newPublisher(client *pubsub.Client) *publisher {
-	return &publisher{client: client, topics: map[string]*pubsub.Topic{}}
-}
-
-func (p *publisher) topic(name string) *pubsub.Topic {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	topic := p.topics[name]
-	if topic == nil {
-		topic = p.client.Topic(name)
-		topic.EnableMessageOrdering = true
-		topic.PublishSettings.DelayThreshold = publishDelay
-		topic.PublishSettings.Timeout = publishTimeout
-		p.topics[name] = topic
-	}
-	return topic
-}
+// publisher gives each call a handle of its own. After a failure the client holds a key back until it is told to go on; on a
+// handle that calls share, one's telling would let through what others have queued behind their own failures.
+type publisher struct{ client *pubsub.Client }
 
 // Close does nothing: the transport is closed as a whole. Watermill closes publishers that it shares.
-func (*publisher) Close() error { return nil }
+func (publisher) Close() error { return nil }
 
-// Publish returns when Pub/Sub has all messages, or the first error: then some may be there.
-func (p *publisher) Publish(name string, messages ...*message.Message) error {
-	topic := p.topic(name)
-	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout+time.Second)
-	defer cancel()
-	results, keys := make([]*pubsub.PublishResult, len(messages)), make([]string, len(messages))
+// Publish returns when Pub/Sub has all messages, or the first error: then some may be there, of each key the first ones. Either
+// way nothing is on its way any more.
+func (p publisher) Publish(name string, messages ...*message.Message) error {
+	ctx := context.Background() // the client's requests have their own
+	topic := p.client.Topic(name)
+	topic.EnableMessageOrdering = true
+	topic.PublishSettings.Timeout = publishTimeout
+	topic.PublishSettings.DelayThreshold = publishTimeout // nothing more comes after Flush
+	results := make([]*pubsub.PublishResult, len(messages))
 	for i, msg := range messages {
-		out, err := Marshaler{}.Marshal(name, msg)
-		if err != nil {
-			return err
-		}
-		keys[i], results[i] = out.OrderingKey, topic.Publish(ctx, out)
+		results[i] = topic.Publish(ctx, marshal(msg))
 	}
-	var failed error
-	for i, result := range results {
+	topic.Flush()
+	for _, result := range results {
 		if _, err := result.Get(ctx); err != nil {
-			failed = errors.Join(failed, err)
-			topic.ResumePublish(keys[i]) // after a failure the client holds the key until it is told
+			return fmt.Errorf("googlecloud: publishing to %s: %w", name, err)
 		}
-	}
-	if failed != nil {
-		return fmt.Errorf("googlecloud: publishing to %s: %w", name, failed)
 	}
 	return nil
-}
-
-func (p *publisher) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, topic := range p.topics {
-		topic.Stop()
-	}
 }
