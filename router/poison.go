@@ -125,7 +125,9 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 	}
 	if v.refused {
 		tx.Count("invalid", 1)
-		tx.OnCommit(func() { s.wakeKey(p.Key) }) // a parked one may have held it
+		if d.parked != nil { // it may have held its key
+			tx.OnCommit(func() { s.wakeKey(p.Key) })
+		}
 	} else {
 		if d.parked == nil {
 			_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: p.EventID, Digest: d.event.Digest(), Foreign: d.foreign})

@@ -105,3 +105,42 @@ func TestWhatWasWokenOutlastsAnErrorOfTheDatabase(t *testing.T) {
 	outage()
 	require.Equal(t, "created o2", b.handled()[2])
 }
+
+// Seen red when every message that was turned away woke all keys: each event that waited was tried in a transaction of its own.
+func TestAnUnreadableMessageDisturbsNoneThatWait(t *testing.T) {
+	b := newBench(t, router.Settings{})
+	b.arrive(completed("o1"), b.Now())
+	b.arrive(completed("o2"), b.Now())
+	require.NoError(t, b.recover())
+	_, before := b.Service().Store().Commits()
+	require.NoError(t, b.Service().Deliver(t.Context(), created("").Contract().Topic(), message.NewMessage("m", []byte("{"))))
+	require.NoError(t, b.recover())
+	_, after := b.Service().Store().Commits()
+	require.Len(t, b.letters(), 1)
+	require.EqualValues(t, 1, after-before, "the dead letter's")
+}
+
+// Seen red when each look at an event that waits wrote it again and counted it as one more.
+func TestAnEventThatGoesOnWaitingIsNotWrittenAgain(t *testing.T) {
+	b := newBench(t, router.Settings{})
+	b.paused(func() { b.arrive(completed("o1"), b.Now()) })
+	look := func() (row string) {
+		b.Advance(time.Second)
+		b.paused(func() {})
+		require.NoError(t, b.recover())
+		b.View(func(ctx context.Context, r store.Reader) error {
+			var code string
+			var due, changed int64
+			require.NoError(t, r.QueryRow(ctx, "SELECT code, due, changed_at FROM parked").Scan(&code, &due, &changed))
+			row = fmt.Sprint(code, due, changed)
+			return nil
+		})
+		return row
+	}
+	first := look()
+	require.Contains(t, first, store.WaitFollows, "no longer for the consumer")
+	require.Equal(t, first, look())
+	b.arrive(created("o1"), b.Now())
+	require.NoError(t, b.recover())
+	require.Equal(t, []string{"created o1", "completed o1"}, b.handled())
+}

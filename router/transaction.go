@@ -194,7 +194,8 @@ func (s *Service) ignore(ctx context.Context, tx *store.Tx, d *delivery, reason 
 	return s.settle(ctx, tx, d, store.Ignored, reason)
 }
 
-// park stores an event that must wait. Only a missing predecessor is waited for with a limit.
+// park stores an event that must wait. Only a missing predecessor is waited for with a limit. One that goes on waiting as before
+// leaves no trace of the try.
 func (s *Service) park(ctx context.Context, tx *store.Tx, d *delivery, msg *message.Message, code, awaits string) error {
 	p := s.parkedForm(d)
 	if d.parked == nil {
@@ -207,6 +208,9 @@ func (s *Service) park(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 			due = *d.parked.Due
 		}
 		p.Due = &due
+	}
+	if d.parked != nil && p.Same(*d.parked) && p.Awaits == d.parked.Awaits {
+		return nil
 	}
 	d.outcome, d.reason = outcomeWaiting, code
 	return s.write(ctx, tx, d, p)
