@@ -210,6 +210,9 @@ func (c *committer) attempt(group []*member, alone bool) (again bool, err error)
 		}
 		return !unknown, c.store.failure("commit", err)
 	}
+	for _, tx := range survivors {
+		c.store.parkedRows.Add(tx.moreParked)
+	}
 	if err := c.store.failpoint("commit.after"); err != nil { // the reply is lost
 		c.lookAgain()
 		return false, c.store.failure("commit", err)

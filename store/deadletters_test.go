@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,7 +187,46 @@ func TestOnlyOneTakesADeadJob(t *testing.T) {
 	}))
 }
 
-// TestARefusedLetterDoesNotLowerTheCount: the count of parked rows may be too high, never too low.
+// TestOnlyWhatIsCommittedIsParked: as many as the settings allow stop the intake, so that no failure may count. But what a
+// transaction parks is seen by those that share its commit.
+func TestOnlyWhatIsCommittedIsParked(t *testing.T) {
+	onlySQLite(t)
+	var failing atomic.Value
+	failing.Store("")
+	broken := errors.New("broken")
+	s := open(t, t.TempDir(), func(o *store.Options) {
+		o.Failpoint = func(point string) error {
+			if failing.CompareAndSwap(point, "") {
+				return broken
+			}
+			return nil
+		}
+	})
+	p := waits("k")
+	p.Payload = []byte("{}")
+	park := func(then error) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error { return cmp.Or(tx.Park(ctx, p), then) }
+	}
+	require.ErrorIs(t, s.Do(t.Context(), park(broken)), broken)
+	failing.Store("commit.before")
+	require.ErrorIs(t, s.Do(t.Context(), park(nil)), broken)
+	require.Zero(t, s.ParkedRows())
+	failing.Store("commit.after")
+	require.ErrorIs(t, s.Do(t.Context(), park(nil)), broken)
+	require.EqualValues(t, 1, s.ParkedRows(), "it is there, whatever the reply was")
+	require.NoError(t, s.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error { return tx.Unpark(ctx, 1) }))
+	require.Zero(t, s.ParkedRows())
+	seen := false
+	errs := together(t, s, park(nil), func(_ context.Context, tx *store.Tx) error {
+		seen = tx.HasParked("k")
+		return nil
+	})
+	require.NoError(t, errors.Join(errs...))
+	require.True(t, seen)
+	require.EqualValues(t, 1, s.ParkedRows())
+}
+
+// TestARefusedLetterDoesNotLowerTheCount of parked rows, in which it does not stand.
 func TestARefusedLetterDoesNotLowerTheCount(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	defer func() { require.NoError(t, s.Close()) }()

@@ -57,9 +57,6 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 	if p.EventID != uuid.Nil {
 		id = idBytes(p.EventID)
 	}
-	if !p.Refused {
-		t.noteParked(p.Key)
-	}
 	_, err = t.Exec(ctx, `INSERT INTO parked (event_id, topic, event_type, key, state, held, refused, code, detail, fingerprint, awaits, due, attempts,
 		correlation, causation, occurred_at, parked_at, changed_at, payload, metadata, source_partition, source_offset, failed_first, failed_last)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19, $20, $21, $22, $23)`,
@@ -68,6 +65,9 @@ func (t *Tx) Park(ctx context.Context, p Parked) error {
 		MicrosOf(p.FailedFirst), MicrosOf(p.FailedLast))
 	if err != nil {
 		return fmt.Errorf("parking %s: %w", p.EventType, err)
+	}
+	if !p.Refused {
+		t.noteParked(p.Key)
 	}
 	return nil
 }
@@ -89,22 +89,21 @@ func RefusedBefore(ctx context.Context, r Reader, p Parked) (bool, error) {
 	return found, err
 }
 
-// noteParked lets later members of this group look for parked events of the key. A rollback leaves the count too high, never
-// too low.
+// noteParked lets later members of this group look for parked events of the key, even if this one is rolled back.
 func (t *Tx) noteParked(key string) {
-	t.store.parkedRows.Add(1)
+	t.moreParked++
 	t.parked[key] = true
 }
 
 // Admit makes a dead letter that was turned away an event like others, which stands in the inbox: what it is now known to be
 // is in p.
 func (t *Tx) Admit(ctx context.Context, p Parked) error {
-	t.noteParked(p.Key)
 	_, err := t.Exec(ctx, "UPDATE parked SET refused = 0, event_id = $1, event_type = $2, key = $3, correlation = $4, causation = $5, occurred_at = $6 WHERE id = $7",
 		idBytes(p.EventID), p.EventType, p.Key, p.CorrelationID, p.CausationID, micros(p.OccurredAt), p.ID)
 	if err != nil {
 		return fmt.Errorf("admitting %s: %w", p.EventType, err)
 	}
+	t.noteParked(p.Key)
 	return nil
 }
 
@@ -135,7 +134,7 @@ func (t *Tx) Unpark(ctx context.Context, id int64) error {
 	if err != nil {
 		return fmt.Errorf("removing parked row %d: %w", id, err)
 	}
-	t.OnCommit(func() { t.store.parkedRows.Add(-n) })
+	t.moreParked -= n
 	return nil
 }
 
@@ -226,8 +225,7 @@ func NextParked(ctx context.Context, r Reader) (at time.Time, found bool, err er
 	return at, found, err
 }
 
-// ParkedRows tells how many events are parked, as far as this process knows: never too few for the sole owner of a database,
-// a second old on a shared one.
+// ParkedRows tells how many events are parked: exactly for the sole owner of a database, a second old on a shared one.
 func (s *Store) ParkedRows() int64 { return s.parkedRows.Load() }
 
 func (s *Store) countParked(ctx context.Context) error {

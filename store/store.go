@@ -62,7 +62,7 @@ type Store struct {
 	running    sync.WaitGroup // the committer, and the refreshing of a shared database
 	doing      sync.RWMutex   // Do against Close
 	closed     bool
-	parkedRows atomic.Int64 // rows that were not refused; never too low
+	parkedRows atomic.Int64 // rows that were not refused, of what is committed
 	horizon    atomic.Int64 // see Horizon, in microseconds
 	commits    atomic.Int64
 	listenMu   sync.Mutex

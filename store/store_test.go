@@ -112,30 +112,45 @@ func recorded(t testing.TB, st *store.Store) (rows []store.Row) {
 	return rows
 }
 
-// together holds the committer back until n transactions are queued, so that they share a commit.
-func together(t *testing.T, st *store.Store, members ...func(context.Context, *store.Tx) error) []error {
+// hold keeps the committer busy until release is called, so that what is queued meanwhile shares a commit.
+func hold(t *testing.T, st *store.Store) (release func()) {
 	t.Helper()
-	began, proceed := make(chan struct{}), make(chan struct{})
-	var all sync.WaitGroup
-	all.Go(func() {
-		err := st.Do(t.Context(), func(context.Context, *store.Tx) error {
+	began, proceed, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- st.Do(t.Context(), func(context.Context, *store.Tx) error {
 			close(began)
 			<-proceed
 			return nil
 		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	}()
 	<-began
-	errs := make([]error, len(members))
-	for i, m := range members {
-		queued := st.Queued()
-		all.Go(func() { errs[i] = st.Do(t.Context(), m) })
-		require.Eventually(t, func() bool { return st.Queued() > queued }, 5*time.Second, time.Millisecond)
+	return func() {
+		close(proceed)
+		require.NoError(t, <-ended)
 	}
-	close(proceed)
-	all.Wait()
+}
+
+// queue begins a transaction behind those that wait.
+func queue(ctx context.Context, t *testing.T, st *store.Store, fn func(context.Context, *store.Tx) error) <-chan error {
+	t.Helper()
+	queued, ended := st.Queued(), make(chan error, 1)
+	go func() { ended <- st.Do(ctx, fn) }()
+	require.Eventually(t, func() bool { return st.Queued() > queued }, 5*time.Second, time.Millisecond)
+	return ended
+}
+
+// together runs transactions that share a commit.
+func together(t *testing.T, st *store.Store, members ...func(context.Context, *store.Tx) error) (errs []error) {
+	t.Helper()
+	release := hold(t, st)
+	var ends []<-chan error
+	for _, m := range members {
+		ends = append(ends, queue(t.Context(), t, st, m))
+	}
+	release()
+	for _, ended := range ends {
+		errs = append(errs, <-ended)
+	}
 	return errs
 }
 

@@ -71,11 +71,12 @@ type Tx struct {
 	alone  bool            // waits for locks
 	putOff bool            // found one taken
 
-	writes    int
-	emitted   []emission
-	counts    map[string]int64
-	committed []func()
-	jobsDue   time.Time // earliest due time of the jobs enqueued here
+	writes     int
+	emitted    []emission
+	counts     map[string]int64
+	committed  []func()
+	jobsDue    time.Time // earliest due time of the jobs enqueued here
+	moreParked int64     // than before, once this is committed
 }
 
 // Kind is the database's.
