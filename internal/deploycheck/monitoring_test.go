@@ -65,21 +65,30 @@ func check(t *testing.T, query string, known map[string][]string) {
 	}
 }
 
-// Prometheus takes the rules, they speak of metrics that exist, and each says what to do.
-func TestAlerts(t *testing.T) {
+type rule = rulefmt.Rule
+
+// alerts are the alerting rules, as Prometheus reads them.
+func alerts(t *testing.T) (rules []rule) {
+	t.Helper()
 	groups, errs := rulefmt.ParseFile(folder+"/monitoring/alerts.yaml", false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	require.Empty(t, errs)
+	for _, group := range groups.Groups {
+		rules = append(rules, group.Rules...)
+	}
+	return rules
+}
+
+// Prometheus takes the rules, they speak of metrics that exist, and each says what to do.
+func TestAlerts(t *testing.T) {
 	known := metrics(t)
 	names := []string{}
-	for _, group := range groups.Groups {
-		for _, rule := range group.Rules {
-			check(t, rule.Expr, known)
-			require.NotContains(t, names, rule.Alert)
-			names = append(names, rule.Alert)
-			require.Contains(t, []string{"warning", "critical"}, rule.Labels["severity"], rule.Alert)
-			require.NotEmpty(t, rule.Annotations["summary"], rule.Alert)
-			require.NotEmpty(t, rule.Annotations["description"], rule.Alert)
-		}
+	for _, rule := range alerts(t) {
+		check(t, rule.Expr, known)
+		require.NotContains(t, names, rule.Alert)
+		names = append(names, rule.Alert)
+		require.Contains(t, []string{"warning", "critical"}, rule.Labels["severity"], rule.Alert)
+		require.NotEmpty(t, rule.Annotations["summary"], rule.Alert)
+		require.NotEmpty(t, rule.Annotations["description"], rule.Alert)
 	}
 	require.NotEmpty(t, names)
 }
