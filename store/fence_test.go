@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,41 @@ func TestAnAbandonedHandlerIsFencedAndStopsNobody(t *testing.T) {
 	require.ErrorIs(t, <-late, store.ErrClosed)
 	require.ErrorIs(t, <-late, store.ErrClosed)
 	require.Equal(t, []string{"next"}, notes(t, st))
+}
+
+// TestAnAbandonedHandlerLeavesItsGroupAlone: it asks what is parked while another member parks. For the race detector.
+func TestAnAbandonedHandlerLeavesItsGroupAlone(t *testing.T) {
+	st := open(t, t.TempDir(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	var over atomic.Bool
+	defer over.Store(true)
+	last := make(chan bool, 1)
+	release := hold(t, st)
+	abandoned := queue(ctx, t, st, func(_ context.Context, tx *store.Tx) error {
+		cancel()
+		has := false
+		for !over.Load() {
+			has = tx.HasParked("k")
+			runtime.Gosched()
+		}
+		last <- has
+		return nil
+	})
+	parks := queue(t.Context(), t, st, func(ctx context.Context, tx *store.Tx) error {
+		for n := range 100 {
+			p := waits(fmt.Sprint("k", n))
+			p.Payload = []byte("{}")
+			if err := tx.Park(ctx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	release()
+	require.ErrorIs(t, <-abandoned, context.Canceled)
+	require.NoError(t, <-parks)
+	over.Store(true)
+	require.True(t, <-last, "only false is certain")
 }
 
 // TestWhoIsStoppedByTheFenceHasOverrunItsDeadline: ErrClosed would count nothing, and the same work would come for ever.

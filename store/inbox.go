@@ -140,7 +140,9 @@ func (t *Tx) Blocked(ctx context.Context, topic, key string, self int64) (string
 // HasParked tells whether events of the key may be parked here; false is certain. On a shared database that needs the key's
 // lock, and on any that it is the key of the transaction.
 func (t *Tx) HasParked(key string) bool {
-	if t.parked[key] {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || t.parked[key] { // closed, it may not even look: the map is its group's, which has gone on
 		return true
 	}
 	if t.store.dialect.sole && t.store.parkedRows.Load() == 0 { // one process owns the file, so that its count is the truth

@@ -91,8 +91,12 @@ func RefusedBefore(ctx context.Context, r Reader, p Parked) (bool, error) {
 
 // noteParked lets later members of this group look for parked events of the key, even if this one is rolled back.
 func (t *Tx) noteParked(key string) {
-	t.moreParked++
-	t.parked[key] = true
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.moreParked++
+		t.parked[key] = true
+	}
 }
 
 // Admit makes a dead letter that was turned away an event like others, which stands in the inbox: what it is now known to be
