@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -30,6 +29,7 @@ var revokeTimeout = 10 * time.Second
 // range, so that the topics of a key meet in one instance.
 type consumer struct {
 	*keyed.Consumer
+	group   string
 	log     *slog.Logger
 	options []kgo.Opt
 
@@ -41,6 +41,8 @@ type consumer struct {
 
 	mu         sync.Mutex
 	partitions map[place]*keyed.Stream
+	joining    trouble             // of the group as a whole
+	reading    map[string]*trouble // by topic
 }
 
 type place struct {
@@ -50,11 +52,11 @@ type place struct {
 
 func newConsumer(name string, topics []string, o driver.Options, common []kgo.Opt) *consumer {
 	c := &consumer{
-		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), log: o.Logger.With("consumer", name),
-		partitions: map[place]*keyed.Stream{}, stopped: make(chan struct{}),
+		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), group: o.ConsumerName(name), log: o.Logger.With("consumer", name),
+		partitions: map[place]*keyed.Stream{}, reading: map[string]*trouble{}, stopped: make(chan struct{}),
 	}
 	c.options = append([]kgo.Opt{
-		kgo.ConsumerGroup(o.ConsumerName(name)),
+		kgo.ConsumerGroup(c.group),
 		kgo.ConsumeTopics(c.Topics()...),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), // a new group misses nothing
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -64,6 +66,7 @@ func newConsumer(name string, topics []string, o driver.Options, common []kgo.Op
 		kgo.HeartbeatInterval(heartbeat), kgo.SessionTimeout(sessionTimeout), kgo.RebalanceTimeout(2 * revokeTimeout),
 		kgo.FetchMaxWait(time.Second), kgo.FetchMaxBytes(fetchBytes),
 		kgo.AdjustFetchOffsetsFn(c.starting), kgo.OnPartitionsAssigned(c.assigned), kgo.OnPartitionsRevoked(c.revoked), kgo.OnPartitionsLost(c.lost),
+		kgo.WithHooks(c),
 	}, common...)
 	return c
 }
@@ -139,15 +142,6 @@ func (c *consumer) portions(fetches kgo.Fetches) (held []portion) {
 	return held
 }
 
-// complain logs what a broker would not give; the client tries again by itself.
-func (c *consumer) complain(ctx context.Context, fetches kgo.Fetches) {
-	fetches.EachError(func(topic string, number int32, err error) {
-		if !errors.Is(err, kgo.ErrClientClosed) && ctx.Err() == nil {
-			c.log.WarnContext(ctx, "fetching from Kafka; trying again", "topic", topic, "partition", number, "error", err)
-		}
-	})
-}
-
 // turn is how many records of a partition are taken before those of the next one.
 const turn = 128
 
@@ -180,6 +174,9 @@ func (c *consumer) takeFrom(ctx context.Context, p *keyed.Stream, records []*kgo
 func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[string][]int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(assigned) == 0 { // a member all the same; otherwise it is one when it knows where to start
+		c.joining = trouble{}
+	}
 	for topic, numbers := range assigned {
 		for _, n := range numbers {
 			c.partitions[place{topic, n}] = keyed.NewStream(c.Consumer, topic, -1, func(done int64) {
@@ -189,10 +186,11 @@ func (c *consumer) assigned(_ context.Context, client *kgo.Client, assigned map[
 	}
 }
 
-// starting notes where partitions are read from, so that their lag is known before the first record.
+// starting notes where partitions are read from, so that their lag is known before the first record. The member has all it needs.
 func (c *consumer) starting(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.joining = trouble{}
 	for topic, numbers := range offsets {
 		for n, offset := range numbers {
 			if p := c.partitions[place{topic, n}]; p != nil {

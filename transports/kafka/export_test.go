@@ -11,3 +11,10 @@ func ShortenRevokes(t *testing.T, d time.Duration) {
 	revokeTimeout = d
 	t.Cleanup(func() { revokeTimeout = usual })
 }
+
+// SetPassing lets what may pass count after d in this test. No consumer of another test may be open.
+func SetPassing(t *testing.T, d time.Duration) {
+	usual := passing
+	passing = d
+	t.Cleanup(func() { passing = usual })
+}

@@ -110,7 +110,7 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 			return s, fmt.Errorf("kafka: %w", err)
 		}
 		s.Lag = append(s.Lag, c.lag(ends)...)
-		s.Degraded = append(s.Degraded, c.degraded(ends)...)
+		s.Degraded = append(append(s.Degraded, c.hindered()...), c.degraded(ends)...)
 	}
 	return s, nil
 }

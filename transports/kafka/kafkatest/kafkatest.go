@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,13 +26,19 @@ func Brokers(t testing.TB) (addresses []string, real bool) {
 // Fake starts a stand-in; stop ends it before the test does.
 func Fake(t testing.TB) (addresses []string, stop func()) {
 	t.Helper()
+	fake := Cluster(t)
+	return fake.ListenAddrs(), fake.Close
+}
+
+// Cluster starts a stand-in whose answers a test can change.
+func Cluster(t testing.TB) *kfake.Cluster {
+	t.Helper()
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop = sync.OnceFunc(fake.Close)
-	t.Cleanup(stop)
-	return fake.ListenAddrs(), stop
+	t.Cleanup(fake.Close)
+	return fake
 }
 
 // Named are the brokers that TEST_KAFKA names; nil if it names none.
