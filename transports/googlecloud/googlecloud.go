@@ -55,6 +55,7 @@ type Transport struct {
 	consumers map[string]*consumer
 	probe     string // a topic to ask for
 	closing   sync.Once
+	end       context.CancelFunc // ends publishing
 }
 
 func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
@@ -66,7 +67,8 @@ func open(ctx context.Context, o driver.Options) (driver.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{client: client, publisher: publisher{client}, consumers: map[string]*consumer{}}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	t := &Transport{client: client, publisher: publisher{client, life}, consumers: map[string]*consumer{}, end: end}
 	if err := t.prepare(ctx, o); err != nil {
 		return nil, errors.Join(explain(c, err), client.Close())
 	}
@@ -227,6 +229,7 @@ func (t *Transport) Drain(ctx context.Context) error {
 // Close implements driver.Transport.
 func (t *Transport) Close() (err error) {
 	t.closing.Do(func() {
+		t.end()
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func TestStartNamesTheSetting(t *testing.T) {
 	require.ErrorContains(t, err, "transport.googlecloud.endpoint")
 }
 
-// Closing does not wait for a Pub/Sub that is away, although the client would try to reach it for ever.
+// Closing does not wait for a Pub/Sub that is away, although the client would try to reach it for ever, and publishing ends with it.
 func TestCloseEndsWhilePubSubIsAway(t *testing.T) {
 	endpoint, cut, _ := googlecloudtest.Severable(t)
 	c := config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: "test", Endpoint: endpoint}}
@@ -72,7 +73,12 @@ func TestCloseEndsWhilePubSubIsAway(t *testing.T) {
 		arriving[name], err = sub.Subscribe(t.Context(), "a.v1")
 		require.NoError(t, err)
 	}
-	require.NoError(t, tr.Publisher().Publish("a.v1", message.NewMessage("id", nil)))
+	publish := func(n int) error {
+		msg := message.NewMessage(fmt.Sprint(n), nil)
+		msg.Metadata.Set(driver.KeyMetadata, fmt.Sprint(n))
+		return tr.Publisher().Publish("a.v1", msg)
+	}
+	require.NoError(t, publish(0))
 	for _, messages := range arriving {
 		<-messages // in hand
 	}
@@ -81,12 +87,32 @@ func TestCloseEndsWhilePubSubIsAway(t *testing.T) {
 	defer cancel()
 	_, err = tr.Standing(asked)
 	require.Error(t, err, "it is away")
-	closed := make(chan error, 1)
-	go func() { closed <- tr.Close() }()
-	select {
-	case err := <-closed:
-		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
-		t.Fatal("it does not end")
+	var publishing sync.WaitGroup
+	for n := range 300 {
+		publishing.Go(func() {
+			if publish(n) == nil {
+				t.Error("it is away")
+			}
+		})
 	}
+	ends := func(what string, in time.Duration, do func()) {
+		t.Helper()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			do()
+		}()
+		select {
+		case <-ended:
+		case <-time.After(in):
+			t.Fatal(what, "does not end")
+		}
+	}
+	ends("closing", 20*time.Second, func() { err = tr.Close() })
+	require.NoError(t, err)
+	ends("publishing", 5*time.Second, func() {
+		publishing.Wait()
+		err = publish(0)
+	})
+	require.Error(t, err)
 }

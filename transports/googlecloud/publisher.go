@@ -17,6 +17,7 @@ import (
 
 const (
 	publishTimeout = 10 * time.Second // of a request
+	publishDelay   = time.Millisecond // a call has its messages ready
 
 	// Limits of Pub/Sub (cloud.google.com/pubsub/quotas).
 	maxAttributeName  = 256
@@ -72,28 +73,33 @@ func (Marshaler) Unmarshal(in *pubsub.Message) (*message.Message, error) {
 
 // publisher gives each call a handle of its own. After a failure the client holds a key back until it is told to go on; on a
 // handle that calls share, one's telling would let through what others have queued behind their own failures.
-type publisher struct{ client *pubsub.Client }
+type publisher struct {
+	client *pubsub.Client
+	life   context.Context // the transport's
+}
 
 // Close does nothing: the transport is closed as a whole. Watermill closes publishers that it shares.
 func (publisher) Close() error { return nil }
 
 // Publish returns when Pub/Sub has all messages, or the first error: then some may be there, of each key the first ones. Either
-// way nothing is on its way any more.
+// way nothing is on its way any more, unless the transport was closed meanwhile.
 func (p publisher) Publish(name string, messages ...*message.Message) error {
-	ctx := context.Background() // the client's requests have their own
 	topic := p.client.Topic(name)
 	topic.EnableMessageOrdering = true
+	topic.PublishSettings.DelayThreshold = publishDelay
 	topic.PublishSettings.Timeout = publishTimeout
-	topic.PublishSettings.DelayThreshold = publishTimeout // nothing more comes after Flush
 	results := make([]*pubsub.PublishResult, len(messages))
 	for i, msg := range messages {
-		results[i] = topic.Publish(ctx, marshal(msg))
+		results[i] = topic.Publish(p.life, marshal(msg))
 	}
-	topic.Flush()
+	var failed error
 	for _, result := range results {
-		if _, err := result.Get(ctx); err != nil {
-			return fmt.Errorf("googlecloud: publishing to %s: %w", name, err)
+		if _, err := result.Get(p.life); failed == nil {
+			failed = err
 		}
+	}
+	if failed != nil {
+		return fmt.Errorf("googlecloud: publishing to %s: %w", name, failed)
 	}
 	return nil
 }
