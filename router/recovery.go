@@ -111,14 +111,9 @@ func (s *Service) Recover(ctx context.Context) (next time.Time, err error) {
 			return next, err
 		}
 		if all {
-			err = errors.Join(err, s.recoverHeads(ctx, ""))
+			err = errors.Join(err, s.recoverAll(ctx))
 		}
-		for _, key := range keys {
-			if e := s.recoverKey(ctx, key); e != nil {
-				s.stayWoken(false, key)
-				err = errors.Join(err, e)
-			}
-		}
+		err = errors.Join(err, s.recoverKeys(ctx, keys))
 		if err != nil {
 			return next, err
 		}
@@ -151,7 +146,8 @@ func (s *Service) recoverDue(ctx context.Context) (moved bool, err error) {
 			if p.State == store.Waiting {
 				return s.expireWait(ctx, p)
 			}
-			return s.reenter(ctx, p)
+			_, err := s.reenter(ctx, p)
+			return err
 		})
 	}
 	return true, group.Wait()
@@ -186,7 +182,7 @@ func (s *Service) expireWait(ctx context.Context, p store.Parked) error {
 		return tx.Repark(ctx, current)
 	})
 	if err == nil && ready {
-		return s.reenter(ctx, p)
+		_, err = s.reenter(ctx, p)
 	}
 	return err
 }
@@ -211,17 +207,87 @@ func (s *Service) predecessorStands(ctx context.Context, tx *store.Tx, p store.P
 	return false, nil
 }
 
-// recoverKey sends on what waits for a key: dead letters whose predecessor has come after all, then the heads of its queues.
+// recoverAll looks at every key for which an event waits and nothing holds it.
+func (s *Service) recoverAll(ctx context.Context) error {
+	var failed error
+	seen := map[string]bool{} // its heads, one per topic, may lie pages apart
+	for after := int64(0); !s.Paused(); {
+		var heads []store.Parked
+		err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+			heads, err = store.Heads(ctx, r, "", after, recoveryBatch)
+			return err
+		})
+		if err != nil {
+			s.stayWoken(true)
+		}
+		if err != nil || len(heads) == 0 {
+			return errors.Join(failed, err)
+		}
+		var keys []string
+		for _, p := range heads {
+			if !seen[p.Key] {
+				keys = append(keys, p.Key)
+			}
+			seen[p.Key], after = true, p.ID
+		}
+		failed = errors.Join(failed, s.recoverKeys(ctx, keys))
+	}
+	return failed
+}
+
+// recoverKeys recovers keys side by side. Its error is the first key's that had one; those that had one stay woken.
+func (s *Service) recoverKeys(ctx context.Context, keys []string) error {
+	var group errgroup.Group
+	group.SetLimit(recoveryParallel)
+	for _, key := range keys {
+		group.Go(func() error {
+			err := s.recoverKey(ctx, key)
+			if err != nil {
+				s.stayWoken(false, key)
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// recoverKey sends on what waits for a key: dead letters whose predecessor has come after all, then, of the first waiting event
+// of each topic, the one with the lowest timestamp that may go. Ending that one wakes its key, so that the next one follows.
 func (s *Service) recoverKey(ctx context.Context, key string) error {
-	var late []store.Parked
-	err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-		late, err = store.Missing(ctx, r, key, CodeMissingPredecessor)
+	late, heads, err := s.standingAt(ctx, key)
+	if len(late) > 0 && err == nil {
+		if err = s.sendLate(ctx, late); err == nil {
+			_, heads, err = s.standingAt(ctx, key)
+		}
+	}
+	if err != nil || s.Paused() {
+		return err
+	}
+	slices.SortStableFunc(heads, func(a, b store.Parked) int { return a.OccurredAt.Compare(b.OccurredAt) })
+	for _, p := range heads {
+		if ended, err := s.reenter(ctx, p); ended || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) standingAt(ctx context.Context, key string) (late, heads []store.Parked, err error) {
+	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
+		if late, err = store.Missing(ctx, r, key, CodeMissingPredecessor); err == nil {
+			heads, err = store.Heads(ctx, r, key, 0, recoveryBatch)
+		}
 		return err
 	})
-	for i := 0; i < len(late) && err == nil; i++ {
-		err = s.store.DoKey(ctx, key, func(ctx context.Context, tx *store.Tx) error {
-			p, found, err := store.ParkedRow(ctx, tx, late[i].ID)
-			if err != nil || !found || !p.Same(late[i]) {
+	return late, heads, err
+}
+
+// sendLate has dead letters whose predecessors have ended wait for their turn.
+func (s *Service) sendLate(ctx context.Context, late []store.Parked) error {
+	for _, was := range late {
+		err := s.store.DoKey(ctx, was.Key, func(ctx context.Context, tx *store.Tx) error {
+			p, found, err := store.ParkedRow(ctx, tx, was.ID)
+			if err != nil || !found || !p.Same(was) {
 				return err
 			}
 			ended, err := s.predecessorsEnded(ctx, tx, p)
@@ -231,11 +297,11 @@ func (s *Service) recoverKey(ctx context.Context, key string) error {
 			p.State, p.Code, p.Due = store.Waiting, store.WaitFollows, nil
 			return errOr(tx.Settle(ctx, p.EventID, p.State, p.Attempts, p.Code), func() error { return tx.Repark(ctx, p) })
 		})
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return s.recoverHeads(ctx, key)
+	return nil
 }
 
 func errOr(err error, then func() error) error {
@@ -245,59 +311,15 @@ func errOr(err error, then func() error) error {
 	return then()
 }
 
-// recoverHeads handles the first waiting event of each topic and key (of one key, unless key is ""), those with the lowest
-// timestamp first. Ending one wakes its key, so that the next one follows.
-func (s *Service) recoverHeads(ctx context.Context, key string) error {
-	if s.Paused() {
-		return nil
-	}
-	var failed error
-	for after := int64(0); ; {
-		var heads []store.Parked
-		err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-			heads, err = store.Heads(ctx, r, key, after, recoveryBatch)
-			return err
-		})
-		if err != nil {
-			s.stayWoken(key == "")
-		}
-		if err != nil || len(heads) == 0 {
-			return errors.Join(failed, err)
-		}
-		after = heads[len(heads)-1].ID
-		failed = errors.Join(failed, s.reenterHeads(ctx, heads))
-	}
-}
-
-func (s *Service) reenterHeads(ctx context.Context, heads []store.Parked) error {
-	byKey := map[string][]store.Parked{}
-	for _, p := range heads {
-		byKey[p.Key] = append(byKey[p.Key], p)
-	}
-	var group errgroup.Group
-	group.SetLimit(recoveryParallel)
-	for _, waiting := range byKey {
-		group.Go(func() error {
-			slices.SortStableFunc(waiting, func(a, b store.Parked) int { return a.OccurredAt.Compare(b.OccurredAt) })
-			for _, p := range waiting {
-				if err := s.reenter(ctx, p); err != nil {
-					s.stayWoken(false, p.Key)
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-// reenter runs a parked event through the chain. One that comes while the circuit opens keeps its place.
-func (s *Service) reenter(ctx context.Context, p store.Parked) error {
-	err := s.reenterAs(ctx, p, func(*delivery) {})
+// reenter runs a parked event through the chain, and tells whether that ended it. One that comes while the circuit opens keeps its
+// place.
+func (s *Service) reenter(ctx context.Context, p store.Parked) (ended bool, err error) {
+	var d *delivery
+	err = s.reenterAs(ctx, p, func(begun *delivery) { d = begun })
 	if errors.Is(err, errOpen) {
-		return nil
+		err = nil
 	}
-	return err
+	return d.outcome == outcomeApplied || d.outcome == outcomeIgnored, err
 }
 
 func (s *Service) reenterAs(ctx context.Context, p store.Parked, adapt func(*delivery)) error {
