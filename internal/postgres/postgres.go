@@ -25,6 +25,9 @@ type Target struct {
 	Name     string // of the application, as pg_stat_activity shows it
 	Schema   string // first of the search path
 	Pool     int    // connections at most
+
+	// LockTimeout is how long a statement waits for a lock, in PostgreSQL's words; what the URL says, or 10s, if empty.
+	LockTimeout string
 }
 
 // AnswerTimeout is how long Open waits for a server that says nothing.
@@ -54,7 +57,7 @@ func Open(ctx context.Context, t Target) (*sql.DB, error) {
 	params := config.RuntimeParams
 	params["search_path"] = pgx.Identifier{t.Schema}.Sanitize()
 	params["application_name"] = cmp.Or(params["application_name"], t.Name)
-	params["lock_timeout"] = cmp.Or(params["lock_timeout"], "10s")
+	params["lock_timeout"] = cmp.Or(t.LockTimeout, params["lock_timeout"], "10s")
 	params["idle_in_transaction_session_timeout"] = cmp.Or(params["idle_in_transaction_session_timeout"], "60s")
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(t.Pool)

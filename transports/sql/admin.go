@@ -25,7 +25,7 @@ func openAdmin(ctx context.Context, o driver.Options) (driver.Admin, error) {
 
 func connect(ctx context.Context, o driver.Options, pool int) (*sql.DB, error) {
 	return postgres.Open(ctx, postgres.Target{
-		Setting: "transport.sql", URL: o.Config.SQL.URL, Password: o.Config.SQL.Password, Name: "viscount-transport", Schema: schema, Pool: pool,
+		Setting: "transport.sql", URL: o.Config.SQL.URL, Password: o.Config.SQL.Password, Name: "viscount-transport", Schema: schema, Pool: pool, LockTimeout: lockTimeout,
 	})
 }
 

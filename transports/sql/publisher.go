@@ -2,14 +2,20 @@ package sql
 
 import (
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// groupLimit bounds what one insert carries.
-const groupLimit = 512
+const (
+	groupLimit = 512                    // bounds what one insert carries
+	patience   = 10 * time.Second       // with a topic that somebody holds locked
+	lockPause  = 100 * time.Millisecond // leaves the connection to reads and leases
+)
 
 var errClosed = errors.New("sql: the transport is closed")
 
@@ -27,6 +33,7 @@ type publisher struct {
 }
 
 type publication struct {
+	since    time.Time
 	messages []*message.Message
 	done     chan error
 }
@@ -46,7 +53,7 @@ func (p *publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	one := &publication{messages: messages, done: make(chan error, 1)}
+	one := &publication{since: time.Now(), messages: messages, done: make(chan error, 1)}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -73,6 +80,11 @@ func (p *publisher) run() {
 			all = append(all, one.messages...)
 		}
 		err := p.stock.Publish(topic, all...)
+		if isLocked(err) && time.Since(group[0].since) < patience {
+			p.postpone(topic, group)
+			time.Sleep(lockPause)
+			continue
+		}
 		for _, one := range group {
 			one.done <- err
 		}
@@ -100,6 +112,21 @@ func (p *publisher) next() (string, []*publication) {
 	}
 	delete(p.waiting, topic)
 	return topic, group
+}
+
+func isLocked(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "55P03" // lock_not_available
+}
+
+// postpone lets the other topics go first.
+func (p *publisher) postpone(topic string, group []*publication) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting[topic]) == 0 {
+		p.topics = append(p.topics, topic)
+	}
+	p.waiting[topic] = slices.Concat(group, p.waiting[topic])
 }
 
 // close lets what waits be published and ends.

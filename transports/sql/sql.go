@@ -36,6 +36,13 @@ var (
 
 const prepareTimeout = 30 * time.Second
 
+// A foreign transaction may hold a topic's lock for long: the publisher lets go of the connection now and then, which reads
+// and leases may need too. Making tables has nobody to wait for it.
+const (
+	lockTimeout      = "1s"
+	tableLockTimeout = "10s"
+)
+
 // connections: one publishes, one reads, and one keeps the leases. A process of one service does with one, so that 24 of them
 // fit into PostgreSQL's default of 100, the three of their store included.
 func connections(consumers int) int { return min(max(consumers, 1), 3) }
@@ -92,6 +99,9 @@ func prepare(ctx context.Context, db *sql.DB, o driver.Options) error {
 		return fmt.Errorf("transport.sql: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '"+tableLockTimeout+"'"); err != nil {
+		return fmt.Errorf("transport.sql: %w", err)
+	}
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('viscount/transport/prepare', 0))"); err != nil {
 		return fmt.Errorf("transport.sql: %w", err)
 	}
