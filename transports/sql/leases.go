@@ -48,6 +48,7 @@ func (c *consumer) keepLeases(ctx context.Context) {
 			}
 		}
 		for next := false; !next; {
+			var err error
 			select {
 			case <-ctx.Done():
 				return
