@@ -43,7 +43,6 @@ type Engine struct {
 	options  Options
 	quit     chan struct{} // closed when the engine begins to drain
 	draining atomic.Bool   // it has begun to; set with the lock held
-	over     atomic.Bool   // it gives up what is in flight
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -289,7 +288,7 @@ func (e *Engine) deliver(r *runner, t *Ticket) bool {
 		msg.SetContext(ctx)
 		r.context.Store(ctx)
 		r.hand.Store(msg)
-		acked := !e.over.Load() && i.handOut(msg)
+		acked := i.handOut(msg)
 		ctx.Cancel()
 		if acked || e.given(t) {
 			return acked
@@ -365,11 +364,8 @@ func (e *Engine) Close() {
 func (e *Engine) giveUp() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.over.Swap(true) {
-		return
-	}
 	for r := range e.runners {
-		if msg := r.hand.Load(); msg != nil { // one that is not in hand yet sees that it is over
+		if msg := r.hand.Load(); msg != nil { // one that is not in hand yet is not handed out, because the engine drains
 			r.context.Load().Cancel()
 			msg.Nack() // unless its outcome is durable
 		}

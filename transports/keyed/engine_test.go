@@ -19,6 +19,7 @@ import (
 type schedule struct {
 	keys, window int
 	messages     []plan
+	readers      [topics][]reading
 	end          time.Duration // when it is closed; 0: when all is done
 	drain        bool          // drained before
 }
@@ -30,6 +31,13 @@ type plan struct {
 	refusals int
 	delay    time.Duration // of each delivery
 	withdraw bool          // right after it was added
+}
+
+// reading is what one reader of a topic does, before the next one comes. The last one stays.
+type reading struct {
+	lag   time.Duration // before each message that it reads
+	takes int           // messages, then it leaves
+	gap   time.Duration // until the next one comes
 }
 
 const topics = 3
@@ -45,6 +53,14 @@ func drawSchedule(t *rapid.T) schedule {
 		p.withdraw = rapid.IntRange(0, 9).Draw(t, "withdraw") == 0
 		return p
 	}), 1, 40).Draw(t, "messages")
+	for topic := range s.readers {
+		s.readers[topic] = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) reading {
+			ms := func(most int, what string) time.Duration {
+				return time.Duration(max(0, rapid.IntRange(-most, most).Draw(t, what))) * time.Millisecond
+			}
+			return reading{lag: ms(10, "lag"), takes: rapid.IntRange(0, 8).Draw(t, "takes"), gap: ms(20, "gap")}
+		}), 1, 4).Draw(t, "readers")
+	}
 	if rapid.IntRange(0, 2).Draw(t, "closed early") == 0 {
 		s.end = time.Duration(rapid.IntRange(1, 300).Draw(t, "end")) * time.Millisecond
 		s.drain = rapid.Bool().Draw(t, "drained")
@@ -145,19 +161,10 @@ func play(s schedule) []string {
 	var readers, all sync.WaitGroup
 	for topic := range to {
 		to[topic] = e.NewOutlet()
-		out, _ := to[topic].Read()
 		readers.Go(func() {
-			for {
-				select {
-				case msg := <-out:
-					var i int
-					if _, err := fmt.Sscan(msg.UUID, &i); err != nil {
-						panic(err)
-					}
-					all.Go(func() { o.handle(i, msg) })
-				case <-ctx.Done():
-					return
-				}
+			last := len(s.readers[topic]) - 1
+			for n, r := range s.readers[topic] {
+				r.read(ctx, to[topic], n == last, func(i int, msg *message.Message) { all.Go(func() { o.handle(i, msg) }) })
 			}
 		})
 	}
@@ -185,8 +192,13 @@ func play(s schedule) []string {
 		}
 	}
 	if s.end == 0 {
-		for e.InFlight() > 0 {
-			<-time.After(time.Millisecond) // of the bubble's clock
+		for began := time.Now(); e.InFlight() > 0 && time.Since(began) < time.Minute; { // of the bubble's clock; seconds are enough
+			<-time.After(time.Millisecond)
+		}
+		if n := e.InFlight(); n > 0 {
+			o.mu.Lock()
+			o.fail("%d messages never end", n)
+			o.mu.Unlock()
 		}
 		endEngine(e, o, false)
 	}
@@ -196,6 +208,27 @@ func play(s schedule) []string {
 	all.Wait()
 	o.judge(taken)
 	return o.broken
+}
+
+// read reads messages as the plan says, then leaves.
+func (r reading) read(ctx context.Context, from *keyed.Outlet, stays bool, handle func(i int, msg *message.Message)) {
+	out, leave := from.Read()
+	for n := 0; stays || n < r.takes; n++ {
+		<-time.After(r.lag) // of the bubble's clock, as the others here
+		select {
+		case msg := <-out:
+			var i int
+			if _, err := fmt.Sscan(msg.UUID, &i); err != nil {
+				panic(err)
+			}
+			handle(i, msg)
+		case <-ctx.Done():
+			leave()
+			return
+		}
+	}
+	leave()
+	<-time.After(r.gap)
 }
 
 func endEngine(e *keyed.Engine, o *observer, drain bool) {
@@ -231,7 +264,7 @@ func (o *observer) judge(taken []bool) {
 
 // TestSchedules plays random schedules: keys never overlap and never reorder, a refused message comes again before the later
 // ones of its key, done follows the acknowledgement once, and memory is bounded, whatever is acknowledged, refused, delayed,
-// withdrawn or closed. rapid runs 100 checks of 100 schedules, in the time of a synctest bubble.
+// withdrawn or closed, and however readers lag, leave and come. rapid runs 100 checks of 100 schedules, in the time of a synctest bubble.
 func TestSchedules(t *testing.T) {
 	const each = 100
 	played := 0

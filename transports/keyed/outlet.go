@@ -98,17 +98,15 @@ func (o *Outlet) give(r *reader, msg *message.Message) (sent, left bool) {
 		return false, false
 	}
 	select {
-	case r.out <- msg: // as long as nobody lags: it saves the locks of quit and left, which all messages share
+	case r.out <- msg: // as long as nobody lags: it saves the lock of left, which all messages share
 	default:
 		select {
-		case r.out <- msg:
-		case <-o.engine.quit:
-			return false, false
+		case r.out <- msg: // also when the engine drains, because that takes back what lay there
 		case <-r.left:
 			return false, true
 		}
 	}
-	if o.engine.draining.Load() { // it may have begun after the look before, and recalled what lay there then
+	if o.engine.draining.Load() || o.reader.Load() != r { // since the looks before, and what lay there was recalled then
 		r.recall()
 	}
 	return true, false

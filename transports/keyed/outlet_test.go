@@ -118,3 +118,40 @@ func TestWhatIsWithdrawnWhileItLiesReadyIsNotRead(t *testing.T) {
 		require.Zero(t, e.InFlight())
 	})
 }
+
+// More than may lie ready for a reader that does not read: the next reader gets all of it, and a drain waits for none.
+func TestAReaderThatDoesNotReadHoldsNothingUp(t *testing.T) {
+	for _, end := range []string{"it leaves", "another one reads", "the engine drains"} {
+		synctest.Test(t, func(t *testing.T) {
+			const messages = 300
+			e := keyed.New(keyed.Options{Keys: messages})
+			defer e.Close()
+			to := e.NewOutlet()
+			out, leave := to.Read()
+			require.Less(t, cap(out), messages)
+			done := 0
+			for i := range messages {
+				_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() { done++ }})
+				require.NoError(t, err)
+			}
+			synctest.Wait() // some lie ready, the others wait for them to be read
+			if end == "the engine drains" {
+				defer leave()
+				require.NoError(t, e.Drain(t.Context()))
+				return
+			}
+			if end == "it leaves" {
+				leave()
+			} else {
+				defer leave()
+			}
+			next, leave := to.Read()
+			defer leave()
+			for range messages {
+				(<-next).Ack()
+			}
+			synctest.Wait()
+			require.Equal(t, messages, done)
+		})
+	}
+}
