@@ -25,8 +25,9 @@ type Options struct {
 	Failpoint func(name string) error // fault injection for tests; nil in production
 	Alone     *sync.RWMutex           // shared by the services of a process, see suspicion; one of its own if nil
 
-	// Untransacted is for benchmarks of everything around the transaction: handlers run with a nil Tx, and nothing is
-	// recorded of what they handled.
+	// Untransacted is for benchmarks of everything around the transaction, never for events that matter: handlers run with a nil
+	// Tx, and without the inbox (a duplicate is handled again), the lock of the key, and the wait for predecessors and pauses.
+	// Only what failed is recorded.
 	Untransacted bool
 
 	filling bool // a projection is filled again
