@@ -63,9 +63,9 @@ func (s *Service) stayWoken(all bool, keys ...string) {
 // recovery brings parked events back into the chain until ctx ends: when their time has come, when what they waited for has
 // ended, and once at the start.
 func (s *Service) recovery(ctx context.Context) {
-	idle := recoveryIdle
-	if s.store.Shared() {
-		idle = time.Second // another instance may have parked, resumed or died
+	shared, idle := s.store.Shared(), recoveryIdle
+	if shared {
+		idle = time.Second // another instance may have parked, paused, resumed or died
 	}
 	var looked time.Time
 	for ctx.Err() == nil {
@@ -73,7 +73,10 @@ func (s *Service) recovery(ctx context.Context) {
 			looked = time.Now()
 			s.wakeEverything()
 		}
-		err := s.readPaused(ctx)
+		var err error
+		if shared {
+			err = s.readPaused(ctx)
+		}
 		next, e := s.Recover(ctx)
 		err = errors.Join(err, e)
 		pause := max(next.Sub(s.store.Now()), 0)
