@@ -223,7 +223,7 @@ func (s *Service) tryOut(ctx context.Context, _ Mending, l store.DeadLetter) (me
 	d := s.newDelivery(p.Topic, msg, &p)
 	msg.SetContext(withDelivery(ctx, d))
 	h := message.HandlerFunc(s.handler)
-	for _, wrap := range []message.HandlerMiddleware{s.trial, recoverInside, s.timeout, s.correlate, s.decode} {
+	for _, wrap := range []message.HandlerMiddleware{s.trial, recoverer, s.timeout, s.correlate, s.decode} {
 		h = wrap(h)
 	}
 	_, err = h(msg)

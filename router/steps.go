@@ -81,12 +81,8 @@ func (s *Service) logRefusal(ctx context.Context, err error) {
 	}
 }
 
-// recoverOutside catches a panic of the chain itself: the message is refused and comes again with a growing pause. (Without
-// it the Router would refuse it too, but at once and for ever.)
-func recoverOutside(next message.HandlerFunc) message.HandlerFunc { return recoverInside(next) }
-
-// recoverInside turns a panic into an error with the stack.
-func recoverInside(next message.HandlerFunc) message.HandlerFunc {
+// recoverer turns a panic into an error with the stack. The Router would refuse the message too, but at once and for ever.
+func recoverer(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) (out []*message.Message, err error) {
 		defer func() {
 			if v := recover(); v != nil {
