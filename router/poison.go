@@ -106,7 +106,7 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 	}
 	p := s.failedForm(d, msg)
 	now := tx.Now()
-	p.Code, p.Detail, p.Attempts = v.code, v.detail, d.attempts
+	p.Code, p.Detail, p.Attempts, p.Due = v.code, v.detail, d.attempts, nil
 	p.Refused = v.refused && d.parked == nil // a parked event stands in the inbox
 	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
 	if p.FailedLast = &now; p.FailedFirst == nil {

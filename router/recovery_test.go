@@ -187,3 +187,24 @@ func TestWokenKeysShareCommits(t *testing.T) {
 	require.Equal(t, 2*keys, len(b.handled()))
 	require.Less(t, after-commits, int64(keys))
 }
+
+// An event that can no longer be read (its subscription or its contract is gone) has no next attempt. Seen red when its dead
+// letter kept the time of one: it was tried again without end.
+func TestARetryThatCannotBeReadAnyMoreIsADeadLetterOnce(t *testing.T) {
+	b := newBench(t, router.Settings{DelayedRetries: []time.Duration{0}})
+	b.created = failing
+	b.arrive(created("o1"), b.Now())
+	b.arrive(completed("o1"), b.Now())
+	require.NoError(t, b.Service().Store().Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE parked SET payload = $1 WHERE state = $2", []byte("{"), store.Retrying)
+		return err
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	next, err := b.Service().Recover(ctx)
+	require.NoError(t, err)
+	letters := b.letters()
+	require.Len(t, letters, 1)
+	require.Equal(t, []any{string(events.MalformedJSON), false, (*time.Time)(nil)}, []any{letters[0].Code, letters[0].Held, letters[0].Due})
+	require.Equal(t, b.Now().Add(10*time.Minute), next, "the event behind it waits for its predecessor")
+}
