@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -85,6 +87,7 @@ type Server struct {
 	tracer   trace.Tracer
 
 	transport *http.Transport // to the peers
+	lookup    func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	site      func() (map[string][]byte, error)
 
 	mu      sync.Mutex
@@ -109,7 +112,7 @@ func New(o Options) *Server {
 	for _, service := range o.Services {
 		s.services[service.Name()] = service
 	}
-	s.transport = newPeerTransport()
+	s.transport, s.lookup = newPeerTransport(), net.DefaultResolver.LookupNetIP
 	s.site = sync.OnceValues(s.renderSite)
 	for _, p := range o.Peers {
 		s.peers[p.Service] = &peer{Peer: p, transport: s.transport}

@@ -2,6 +2,10 @@ package api
 
 import (
 	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,10 +16,11 @@ import (
 
 // instanceAt is where an instance of some services should be, and what it answers.
 type instanceAt struct {
-	url      *url.URL
-	services []string
-	answer   instanceStatus
-	err      error
+	url       *url.URL
+	services  []string
+	transport *http.Transport
+	answer    instanceStatus
+	err       error
 }
 
 // instances are the URLs of http.peers, each once.
@@ -26,7 +31,7 @@ func (s *Server) instances() []*instanceAt {
 			i := slices.IndexFunc(list, func(one *instanceAt) bool { return one.url.String() == u.String() })
 			if i < 0 {
 				i = len(list)
-				list = append(list, &instanceAt{url: u})
+				list = append(list, &instanceAt{url: u, transport: s.transport})
 			}
 			list[i].services = append(list[i].services, p.Service)
 		}
@@ -34,14 +39,54 @@ func (s *Server) instances() []*instanceAt {
 	return list
 }
 
+// atEachAddress puts an instance at each address of a name that has several, such as that of a headless Service of Kubernetes.
+func (s *Server) atEachAddress(ctx context.Context, list []*instanceAt) []*instanceAt {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	found := make([][]*instanceAt, len(list))
+	var looked sync.WaitGroup
+	for i, one := range list {
+		looked.Go(func() {
+			addresses, err := s.lookup(ctx, "ip4", one.url.Hostname())
+			if err != nil || len(addresses) == 0 { // of one family alone: the other's would be the same instances
+				addresses, _ = s.lookup(ctx, "ip6", one.url.Hostname())
+			}
+			if len(addresses) < 2 { // whoever asks there tells what is wrong with the name
+				found[i] = []*instanceAt{one}
+				return
+			}
+			for _, address := range addresses {
+				found[i] = append(found[i], &instanceAt{url: one.url, services: one.services, transport: transportTo(address)})
+			}
+		})
+	}
+	looked.Wait()
+	return slices.Concat(found...)
+}
+
+// transportTo connects to one address, whatever else the name has: host and certificate are still the name's.
+func transportTo(address netip.Addr) *http.Transport {
+	t := newPeerTransport()
+	dial := t.DialContext
+	t.DisableKeepAlives = true // it serves one question
+	t.DialContext = func(ctx context.Context, network, name string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(name)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, network, net.JoinHostPort(address.Unmap().String(), port))
+	}
+	return t
+}
+
 // platformStatus adds to this process's status what its peers say of theirs.
 func (s *Server) platformStatus(c *gin.Context, here instanceStatus) Status {
-	peers := s.instances()
+	peers := s.atEachAddress(c.Request.Context(), s.instances())
 	asker := askerFor(c)
 	var asked sync.WaitGroup
 	for _, one := range peers {
 		asked.Go(func() {
-			at := &peer{Peer: Peer{Service: strings.Join(one.services, ", "), URLs: []*url.URL{one.url}}, transport: s.transport}
+			at := &peer{Peer: Peer{Service: strings.Join(one.services, ", "), URLs: []*url.URL{one.url}}, transport: one.transport}
 			one.err = asker.get(c.Request.Context(), at, "/status", nil, askTimeout, &one.answer)
 		})
 	}
@@ -59,7 +104,8 @@ func (s *Server) platformStatus(c *gin.Context, here instanceStatus) Status {
 	return sum.status()
 }
 
-// statusSum adds up what instances say. Those of one service share its database: only what each has in flight is its own.
+// statusSum adds up what instances say. Those of one service share its database: only what each has in flight, and what the
+// transport holds for it, is its own.
 type statusSum struct {
 	profile  string
 	degraded []string

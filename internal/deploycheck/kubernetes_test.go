@@ -1,6 +1,7 @@
 package deploycheck
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -144,6 +145,10 @@ func TestKubernetes(t *testing.T) {
 		require.Equal(t, "/readyz", container.ReadinessProbe.HTTPGet.Path, name)
 		require.Greater(t, *pod.Spec.TerminationGracePeriodSeconds, int64(25)+container.Lifecycle.PreStop.Sleep.Seconds, "%s: drain_timeout", name)
 		require.Contains(t, c.services, name)
+		require.Equal(t, corev1.ClusterIPNone, c.services[name].Spec.ClusterIP, "%s: status asks each process behind the name", name)
+		require.False(t, c.services[name].Spec.PublishNotReadyAddresses, name)
+		address := fmt.Sprintf("%s=http://%s:%d", service, name, container.Ports[0].ContainerPort)
+		require.Contains(t, strings.Split(c.environment(t, pod)["VISCOUNT_HTTP_PEERS"], ","), address, "the process's own port: nothing translates it")
 		require.Contains(t, c.budgets, name)
 		for other, d := range c.deployments {
 			mine, pod := other == name, d.Spec.Template
