@@ -2,6 +2,7 @@ package keyed_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,9 +130,9 @@ func TestAReaderThatDoesNotReadHoldsNothingUp(t *testing.T) {
 			to := e.NewOutlet()
 			out, leave := to.Read()
 			require.Less(t, cap(out), messages)
-			done := 0
+			var done atomic.Int32
 			for i := range messages {
-				_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() { done++ }})
+				_, err := e.Add(t.Context(), keyed.Item{Key: fmt.Sprint(i), Message: message.NewMessage("", nil), To: to, Done: func() { done.Add(1) }})
 				require.NoError(t, err)
 			}
 			synctest.Wait() // some lie ready, the others wait for them to be read
@@ -151,7 +152,7 @@ func TestAReaderThatDoesNotReadHoldsNothingUp(t *testing.T) {
 				(<-next).Ack()
 			}
 			synctest.Wait()
-			require.Equal(t, messages, done)
+			require.EqualValues(t, messages, done.Load())
 		})
 	}
 }
