@@ -9,6 +9,8 @@ import (
 
 	"cloud.google.com/go/pubsub"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/first-viscount/viscount/transports/driver"
 	"github.com/first-viscount/viscount/transports/keyed"
@@ -27,14 +29,25 @@ type consumer struct {
 	stop    context.CancelFunc
 	pulling sync.WaitGroup
 
-	mu    sync.Mutex
-	taken map[*pubsub.Message]string // unfinished, and their topics
+	mu      sync.Mutex
+	taken   map[*pubsub.Message]string // unfinished, and their topics
+	refused map[string]refusal         // by topic, until it is read again
 }
+
+// refusal is why a subscription is not read.
+type refusal struct {
+	err   error
+	since time.Time
+}
+
+// settled is how long a subscription is pulled from without a refusal until it counts as read: Pub/Sub does not tell of a pull that
+// it accepts.
+const settled = 5 * time.Second
 
 func newConsumer(client *pubsub.Client, name string, topics []string, o driver.Options) *consumer {
 	return &consumer{
 		Consumer: keyed.NewConsumer(name, topics, keyed.Options{Keys: o.KeysInFlight, Redeliver: o.Redeliver}), client: client, log: o.Logger.With("consumer", name),
-		group: o.ConsumerName(name), window: 4 * max(o.KeysInFlight, 1), taken: map[*pubsub.Message]string{},
+		group: o.ConsumerName(name), window: 4 * max(o.KeysInFlight, 1), taken: map[*pubsub.Message]string{}, refused: map[string]refusal{},
 	}
 }
 
@@ -62,6 +75,7 @@ func (c *consumer) pull() {
 			for ctx.Err() == nil {
 				err := c.receive(ctx, topic)
 				if err != nil && ctx.Err() == nil {
+					c.refuse(topic, err)
 					c.log.WarnContext(ctx, "pulling from Pub/Sub; trying again", "topic", topic, "error", err)
 					select {
 					case <-ctx.Done():
@@ -80,7 +94,39 @@ func (c *consumer) receive(ctx context.Context, topic string) error {
 	sub.ReceiveSettings.MaxOutstandingBytes = -1
 	sub.ReceiveSettings.NumGoroutines = 1
 	sub.ReceiveSettings.MaxExtensionPeriod = extension
+	accepted := time.AfterFunc(settled, func() { c.accept(topic) })
+	defer accepted.Stop()
 	return sub.Receive(ctx, func(ctx context.Context, in *pubsub.Message) { c.take(ctx, topic, in) })
+}
+
+func (c *consumer) refuse(topic string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since := time.Now()
+	if earlier, known := c.refused[topic]; known {
+		since = earlier.since
+	}
+	c.refused[topic] = refusal{err, since}
+}
+
+func (c *consumer) accept(topic string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.refused, topic)
+}
+
+// degraded tells which subscriptions are not read.
+func (c *consumer) degraded() (told []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for topic, r := range c.refused {
+		line := fmt.Sprintf("%s does not read the subscription %s since %s: %v", c.Name, subscriptionOf(topic, c.group), r.since.Format(time.RFC3339), r.err)
+		if status.Code(r.err) == codes.NotFound {
+			line += "; viscount topics apply makes it again, without what it held"
+		}
+		told = append(told, line)
+	}
+	return told
 }
 
 // take hands a message to the engine. The client calls it once at a time for a key.

@@ -2,10 +2,12 @@ package googlecloud_test
 
 import (
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"cloud.google.com/go/pubsub/pstest"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
@@ -64,4 +66,52 @@ func TestDrainEndsTheTakingOfAllConsumers(t *testing.T) {
 	require.Empty(t, drained)
 	close(finish)
 	require.NoError(t, <-drained)
+}
+
+// warnings counts lines of the log.
+type warnings struct{ atomic.Int64 }
+
+func (w *warnings) Write(line []byte) (int, error) {
+	w.Add(1)
+	return len(line), nil
+}
+
+// A subscription that was deleted under a running process is told, with the time of the first refusal, until it is read again.
+func TestASubscriptionThatIsNotReadIsTold(t *testing.T) {
+	server := pstest.NewServer()
+	server.SetStreamTimeout(100 * time.Millisecond) // it ends no stream of a subscription that goes
+	defer func() { require.NoError(t, server.Close()) }()
+	var log warnings
+	c := config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: "test", Endpoint: server.Addr}}
+	o := driver.Options{Config: c, Consumers: map[string][]string{"reader": {"a.v1"}}, Topics: []driver.Topic{{Name: "a.v1"}}, KeysInFlight: 4, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	tr, err := googlecloud.Driver.Open(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tr.Close()) }()
+	sub, err := tr.Subscriber("reader")
+	require.NoError(t, err)
+	_, err = sub.Subscribe(t.Context(), "a.v1")
+	require.NoError(t, err)
+	degraded := func() []string {
+		standing, err := tr.Standing(t.Context())
+		require.NoError(t, err)
+		return standing.Degraded
+	}
+	require.Empty(t, degraded())
+
+	require.NoError(t, clientOf(t, c).Subscription("a.v1-test-reader").Delete(t.Context()))
+	require.Eventually(t, func() bool { return len(degraded()) > 0 }, 20*time.Second, 10*time.Millisecond)
+	first := degraded()
+	require.Len(t, first, 1)
+	require.Regexp(t, `^reader does not read the subscription a.v1-test-reader since 20\S+: .*NotFound.*; viscount topics apply `, first[0])
+	more := log.Load() + 3
+	require.Eventually(t, func() bool { return log.Load() >= more }, 20*time.Second, 10*time.Millisecond)
+	require.Equal(t, first, degraded())
+
+	a, err := googlecloud.Driver.Admin(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, a.Close()) }()
+	plan, err := a.Plan(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, a.Apply(t.Context(), plan))
+	require.Eventually(t, func() bool { return len(degraded()) == 0 }, 20*time.Second, 10*time.Millisecond, "it is read again")
 }

@@ -215,7 +215,9 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	}
 	for _, c := range t.consumers {
 		s.Lag = append(s.Lag, c.lag()...)
+		s.Degraded = append(s.Degraded, c.degraded()...)
 	}
+	slices.Sort(s.Degraded)
 	return s, nil
 }
 
