@@ -94,55 +94,23 @@ func (s *Service) keep(msg *message.Message, d *delivery, v verdict, cause error
 	}
 }
 
-// fail writes how a failed event stands now.
+// fail writes how a failed event stands now, unless that is written already.
 func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *message.Message, v verdict, cause error) error {
-	d.outcome = ""
-	if d.parked != nil {
-		current, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
-		if err != nil || !found || !current.Same(*d.parked) { // another instance has worked on it meanwhile
-			d.outcome = outcomeDuplicate
-			return err
-		}
+	p := s.failedForm(d, msg, v, cause, tx.Now())
+	d.outcome = outcomeDuplicate
+	if first, err := s.firstToFail(ctx, tx, d, v, p); !first || err != nil {
+		return err
 	}
-	p := s.failedForm(d, msg)
-	now := tx.Now()
-	p.Code, p.Detail, p.Attempts, p.Due = v.code, v.detail, d.attempts, nil
-	p.Refused = v.refused && d.parked == nil // a parked event stands in the inbox
-	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
-	if p.FailedLast = &now; p.FailedFirst == nil {
-		p.FailedFirst = &now
-	}
-	p.State, d.outcome = store.Dead, outcomeDead
-	if due, again := s.nextAttempt(d, v, cause, now); again {
-		p.State, d.outcome, p.Due = store.Retrying, outcomeRetrying, &due
-	}
-	p.Held = !v.refused && s.policy == Hold
-	if p.Refused {
-		if known, err := store.RefusedBefore(ctx, tx, p); err != nil || known {
-			d.outcome = outcomeDuplicate
-			return err
-		}
-	}
+	d.outcome = p.State.String()
 	if v.refused {
 		tx.Count("invalid", 1)
 		if d.parked != nil { // it may have held its key
 			tx.OnCommit(func() { s.wakeKey(p.Key) })
 		}
-	} else {
-		if d.parked == nil {
-			_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: p.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
-			if err != nil {
-				return err
-			}
-			if !fresh { // it has ended, or was stored, meanwhile
-				d.outcome = outcomeDuplicate
-				return nil
-			}
-		}
-		if v.code == CodeCrashLoop {
-			if err := tx.Acquit(ctx, subjectOf(d.event)); err != nil {
-				return err
-			}
+	}
+	if v.code == CodeCrashLoop {
+		if err := tx.Acquit(ctx, subjectOf(d.event)); err != nil {
+			return err
 		}
 	}
 	if p.State == store.Dead {
@@ -151,6 +119,21 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 		}
 	}
 	return s.write(ctx, tx, d, p)
+}
+
+// firstToFail takes the failed event's place. It answers false when that is taken: the event has ended or was stored meanwhile, or
+// the message was turned away before.
+func (s *Service) firstToFail(ctx context.Context, tx *store.Tx, d *delivery, v verdict, p store.Parked) (bool, error) {
+	switch {
+	case d.parked != nil:
+		current, found, err := store.ParkedRow(ctx, tx, d.parked.ID)
+		return found && current.Same(*d.parked), err
+	case v.refused:
+		known, err := store.RefusedBefore(ctx, tx, p)
+		return !known, err
+	}
+	_, fresh, err := tx.Arrive(ctx, store.Arrival{EventID: p.EventID, Digest: d.event.Digest(), Foreign: d.foreign})
+	return fresh, err
 }
 
 // nextAttempt plans a delayed retry; false when they are spent or cannot help.
@@ -194,8 +177,8 @@ func (s *Service) parkedForm(d *delivery) store.Parked {
 	return p
 }
 
-// failedForm is the row of a message that may not even be readable: the original bytes, and what is known of it.
-func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
+// failedForm is the row of a message that may not even be readable: the original bytes, what is known of it, and how it failed.
+func (s *Service) failedForm(d *delivery, msg *message.Message, v verdict, cause error, now time.Time) store.Parked {
 	var p store.Parked
 	switch {
 	case d.event != nil:
@@ -203,10 +186,20 @@ func (s *Service) failedForm(d *delivery, msg *message.Message) store.Parked {
 	case d.parked != nil:
 		p = *d.parked
 	default:
-		p = unreadable(d, msg, s.store.Now())
+		p = unreadable(d, msg, now)
 	}
 	if d.parked == nil {
 		s.asItCame(&p, msg)
+	}
+	p.State, p.Code, p.Detail, p.Attempts, p.Due = store.Dead, v.code, v.detail, d.attempts, nil
+	if due, again := s.nextAttempt(d, v, cause, now); again {
+		p.State, p.Due = store.Retrying, &due
+	}
+	p.Refused = v.refused && d.parked == nil // a parked event stands in the inbox
+	p.Held = !v.refused && s.policy == Hold
+	p.Fingerprint = fingerprint(s.Name(), p.EventType, v.code, v.detail)
+	if p.FailedLast = &now; p.FailedFirst == nil {
+		p.FailedFirst = &now
 	}
 	return p
 }
