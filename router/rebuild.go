@@ -195,7 +195,7 @@ func (s *Service) runRebuild(ctx context.Context, request rebuildRequest) {
 		request.began <- err
 		return
 	}
-	r := &rebuild{Service: s, shadow: shadow, from: request.from, acceptLoss: request.acceptLoss}
+	r := &rebuild{live: s, shadow: shadow, from: request.from, acceptLoss: request.acceptLoss}
 	r.standing = Rebuilding{ID: request.id, State: RebuildFilling, StartedAt: s.store.Now()}
 	err = r.prepare(ctx)
 	request.began <- err
@@ -219,7 +219,7 @@ func (s *Service) runRebuild(ctx context.Context, request rebuildRequest) {
 
 // rebuild is one of a consumer's projection.
 type rebuild struct {
-	*Service
+	live       *Service
 	shadow     *store.Shadow
 	filler     *Service // the consumer on the shadow: the same chain and handlers; nothing runs its jobs or sends what it emits
 	from       Recorder
@@ -235,14 +235,14 @@ type rebuild struct {
 
 // prepare makes the shadow ready for the first event.
 func (r *rebuild) prepare(ctx context.Context) (err error) {
-	r.filler, err = NewService(ctx, r.consumer, r.shadow.Store, Options{
+	r.filler, err = NewService(ctx, r.live.consumer, r.shadow.Store, Options{
 		Logger: slog.New(slog.DiscardHandler), filling: true,
-		Settings: Settings{AttemptTimeout: r.settings.AttemptTimeout, ImmediateRetries: rebuildRetries, OnFailure: r.policy},
+		Settings: Settings{AttemptTimeout: r.live.settings.AttemptTimeout, ImmediateRetries: rebuildRetries, OnFailure: r.live.policy},
 	})
 	if err != nil {
 		return err
 	}
-	err = r.store.View(ctx, func(ctx context.Context, live store.Reader) error {
+	err = r.live.store.View(ctx, func(ctx context.Context, live store.Reader) error {
 		if r.discarded, err = discarded(ctx, live); err != nil {
 			return err
 		}
@@ -255,7 +255,7 @@ func (r *rebuild) prepare(ctx context.Context) (err error) {
 	if err := r.keep(ctx); err != nil {
 		return err
 	}
-	if r.standing.Total, err = r.from.Count(ctx, r.Topics()); err != nil {
+	if r.standing.Total, err = r.from.Count(ctx, r.live.Topics()); err != nil {
 		return fmt.Errorf("counting recorded events: %w", err)
 	}
 	return r.report(ctx, true)
@@ -264,8 +264,8 @@ func (r *rebuild) prepare(ctx context.Context) (err error) {
 func (r *rebuild) keep(ctx context.Context) error {
 	return r.shadow.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r.kept = map[string]int64{}
-		for _, rows := range r.consumer.Rebuild.Kept {
-			n, err := r.store.CopyIn(ctx, tx, rows)
+		for _, rows := range r.live.consumer.Rebuild.Kept {
+			n, err := r.live.store.CopyIn(ctx, tx, rows)
 			if err != nil {
 				return err
 			}
@@ -298,7 +298,7 @@ func (r *rebuild) run(ctx context.Context) error {
 	if err := r.replace(ctx); err != nil {
 		return err
 	}
-	r.wakeEverything()
+	r.live.wakeEverything()
 	return nil
 }
 
@@ -308,7 +308,7 @@ func (r *rebuild) fill(ctx context.Context) error {
 		var page []Recorded
 		var next string
 		var err error
-		if page, next, more, err = r.from.Read(ctx, r.Topics(), r.at); err != nil {
+		if page, next, more, err = r.from.Read(ctx, r.live.Topics(), r.at); err != nil {
 			return fmt.Errorf("reading recorded events: %w", err)
 		}
 		read := int64(len(page))
@@ -373,5 +373,5 @@ func (r *rebuild) report(ctx context.Context, now bool) error {
 		return nil
 	}
 	r.reported = time.Now()
-	return r.reportRebuild(ctx, r.standing)
+	return r.live.reportRebuild(ctx, r.standing)
 }

@@ -14,7 +14,7 @@ const verifyBatch = 1000
 // verify looks through what this consumer has ended since the rebuild began, most of it before anybody has to wait. What the new
 // projection lacks may only not have been read yet.
 func (r *rebuild) verify(ctx context.Context) error {
-	return r.store.View(ctx, func(ctx context.Context, live store.Reader) error {
+	return r.live.store.View(ctx, func(ctx context.Context, live store.Reader) error {
 		_, _, err := r.lacking(ctx, live)
 		return err
 	})
@@ -102,7 +102,7 @@ func (r *rebuild) missing(ctx context.Context, id uuid.UUID) error {
 // waiting: it has then seen the same events and more. It may run more than once.
 func (r *rebuild) replace(ctx context.Context) error {
 	arrived := r.arrived
-	return r.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return r.live.store.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
 		r.arrived = arrived
 		if err := tx.LockInbox(ctx); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (r *rebuild) replace(ctx context.Context) error {
 		if err := r.settleParked(ctx, tx); err != nil {
 			return err
 		}
-		if err := tx.TakeOver(ctx, r.shadow, r.consumer.Rebuild.Tables...); err != nil {
+		if err := tx.TakeOver(ctx, r.shadow, r.live.consumer.Rebuild.Tables...); err != nil {
 			return err
 		}
 		return tx.TakeInbox(ctx, r.shadow)
@@ -127,7 +127,7 @@ func (r *rebuild) replace(ctx context.Context) error {
 
 // verifyUnchanged sees that nobody changed what the new projection began with.
 func (r *rebuild) verifyUnchanged(ctx context.Context, live store.Reader) error {
-	for _, rows := range r.consumer.Rebuild.Kept {
+	for _, rows := range r.live.consumer.Rebuild.Kept {
 		n, err := store.CountRows(ctx, live, rows)
 		if err != nil {
 			return err
@@ -158,7 +158,7 @@ func (r *rebuild) verifyComplete(ctx context.Context, live store.Reader) error {
 			return err
 		}
 		if lost := had - int64(len(r.discarded)) - has; lost > 0 && !r.acceptLoss {
-			return fmt.Errorf("%d of the %d events that %s has handled are no longer recorded (their retention is over, or they were published directly to a transport that keeps none), and what they left would be lost: nothing was replaced. --accept-loss replaces it all the same", lost, had, r.Name())
+			return fmt.Errorf("%d of the %d events that %s has handled are no longer recorded (their retention is over, or they were published directly to a transport that keeps none), and what they left would be lost: nothing was replaced. --accept-loss replaces it all the same", lost, had, r.live.Name())
 		}
 		return nil
 	})
