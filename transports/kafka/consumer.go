@@ -20,6 +20,7 @@ const (
 	sessionTimeout = 10 * time.Second       // how soon a dead one is given up
 	commitEvery    = 500 * time.Millisecond // what is handled twice after a crash
 	fetchBytes     = 8 << 20                // of one answer; as much again is held meanwhile
+	lastWords      = 5 * time.Second        // of a member that leaves: brokers may be away, and who stops a process waits for seconds only
 )
 
 // revokeTimeout is how long a rebalance waits for work in flight. Tests shorten it.
@@ -36,6 +37,7 @@ type consumer struct {
 	start   sync.Once
 	failed  error
 	client  *kgo.Client
+	giveUp  context.CancelFunc // of what the client asks
 	stop    context.CancelFunc // of the loop
 	stopped chan struct{}
 
@@ -89,7 +91,9 @@ func (s subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messag
 
 func (c *consumer) join() {
 	c.mu.Lock() // the callbacks begin before NewClient returns
-	c.client, c.failed = kgo.NewClient(c.options...)
+	var life context.Context
+	life, c.giveUp = context.WithCancel(context.Background())
+	c.client, c.failed = kgo.NewClient(append(c.options, kgo.WithContext(life))...)
 	c.mu.Unlock()
 	if c.failed != nil {
 		c.failed = fmt.Errorf("kafka: joining the group: %w", c.failed)
@@ -259,7 +263,8 @@ func (c *consumer) drain(ctx context.Context) error {
 	return c.Engine.Drain(ctx)
 }
 
-// close leaves the group, which commits what is finished.
+// close leaves the group, which commits what is finished. If the brokers do not answer, what is not committed comes again, and
+// the group finds out by itself that the member is gone.
 func (c *consumer) close() {
 	c.start.Do(func() {}) // no later subscription joins
 	if c.stop != nil {
@@ -267,8 +272,13 @@ func (c *consumer) close() {
 		<-c.stopped
 	}
 	c.Close()
-	if c.client != nil {
-		c.client.CloseAllowingRebalance()
+	if c.client == nil {
+		return
+	}
+	late := time.AfterFunc(lastWords, c.giveUp)
+	c.client.CloseAllowingRebalance()
+	if !late.Stop() {
+		c.log.Warn("leaving the group: the brokers do not answer; some events may be delivered twice", "group", c.group, "waited", lastWords)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -126,9 +127,11 @@ func (t *Transport) Drain(ctx context.Context) error {
 
 // Close implements driver.Transport.
 func (t *Transport) Close() error {
+	var closing sync.WaitGroup
 	for _, c := range t.consumers {
-		c.close()
+		closing.Go(c.close)
 	}
+	closing.Wait()
 	t.client.Close()
 	return nil
 }
