@@ -121,7 +121,6 @@ type Position struct {
 	ID LetterID
 }
 
-// AfterAll and BeforeAll of a time are places behind and before every row of that time.
 var (
 	afterAll  = LetterID{Job: true, N: math.MaxInt64}
 	beforeAll = LetterID{}
