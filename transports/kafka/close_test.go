@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/kafka"
 	"github.com/first-viscount/viscount/transports/kafka/kafkatest"
 )
 
@@ -58,4 +59,24 @@ func TestCloseWithoutABrokerIsBounded(t *testing.T) {
 		require.NoError(t, <-closed)
 	}
 	t.Logf("closed after %s", time.Since(began).Round(time.Millisecond))
+}
+
+// While one consumer finishes what it has in hand, the others take nothing more either.
+func TestAllConsumersDrainTogether(t *testing.T) {
+	addresses, _ := kafkatest.Fake(t)
+	names := []string{"one", "three", "two"}
+	tr, inHand := inHand(t, addresses, names...)
+	ctx, cancel := context.WithCancel(t.Context())
+	drained := make(chan error)
+	go func() { drained <- tr.Drain(ctx) }()
+	for _, name := range names {
+		require.Eventually(t, func() bool { return kafka.Draining(tr, name) }, 10*time.Second, time.Millisecond, name)
+	}
+	cancel()
+	require.EqualError(t, <-drained, "kafka: draining one: context canceled\nkafka: draining three: context canceled\nkafka: draining two: context canceled")
+
+	for _, msg := range inHand {
+		msg.Ack()
+	}
+	require.NoError(t, tr.Drain(t.Context()))
 }

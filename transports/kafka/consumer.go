@@ -260,7 +260,10 @@ func (c *consumer) drain(ctx context.Context) error {
 		c.stop()
 		<-c.stopped
 	}
-	return c.Engine.Drain(ctx)
+	if err := c.Engine.Drain(ctx); err != nil {
+		return fmt.Errorf("kafka: draining %s: %w", c.Name, err)
+	}
+	return nil
 }
 
 // close leaves the group, which commits what is finished. If the brokers do not answer, what is not committed comes again, and

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -99,10 +101,14 @@ func (t *Transport) Subscriber(name string) (message.Subscriber, error) {
 	return subscriber{c}, nil
 }
 
+// names are those of the consumers, so that what is told of them is always in the same order.
+func (t *Transport) names() []string { return slices.Sorted(maps.Keys(t.consumers)) }
+
 // Standing implements driver.Transport.
 func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	var s driver.Standing
-	for _, c := range t.consumers {
+	for _, name := range t.names() {
+		c := t.consumers[name]
 		ends, err := t.admin.ListEndOffsets(ctx, c.Topics()...)
 		if err == nil {
 			err = ends.Error()
@@ -118,10 +124,13 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 
 // Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {
-	errs := make([]error, 0, len(t.consumers))
-	for _, c := range t.consumers {
-		errs = append(errs, c.drain(ctx))
+	names := t.names()
+	errs := make([]error, len(names))
+	var draining sync.WaitGroup
+	for i, name := range names {
+		draining.Go(func() { errs[i] = t.consumers[name].drain(ctx) })
 	}
+	draining.Wait()
 	return errors.Join(errs...)
 }
 
