@@ -37,6 +37,28 @@ func TestAnAbandonedHandlerIsFencedAndStopsNobody(t *testing.T) {
 	require.Equal(t, []string{"next"}, notes(t, st))
 }
 
+// TestARowTellsWhyItIsNone: that of a transaction which has ended, or whose deadline has passed, and of a query that is none.
+func TestARowTellsWhyItIsNone(t *testing.T) {
+	st := open(t, t.TempDir(), nil)
+	ended, expire := context.WithTimeout(t.Context(), 0)
+	defer expire()
+	scan := func(ctx context.Context, tx *store.Tx, query string) error {
+		var n int
+		return tx.QueryRow(ctx, query).Scan(&n)
+	}
+	var late *store.Tx
+	var fine, expired, unknown error
+	_ = st.Do(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		late = tx
+		fine, expired, unknown = scan(ctx, tx, "SELECT 1"), scan(ended, tx, "SELECT 1"), scan(ctx, tx, "SELECT nothing")
+		return unknown
+	})
+	require.NoError(t, fine)
+	require.ErrorIs(t, expired, context.DeadlineExceeded)
+	require.ErrorContains(t, unknown, "nothing")
+	require.ErrorIs(t, scan(t.Context(), late, "SELECT 1"), store.ErrClosed)
+}
+
 // TestAnAbandonedHandlerLeavesItsGroupAlone: it asks what is parked while another member parks. For the race detector.
 func TestAnAbandonedHandlerLeavesItsGroupAlone(t *testing.T) {
 	st := open(t, t.TempDir(), nil)

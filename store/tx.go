@@ -143,17 +143,30 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 // QueryRow runs a query that gives at most one row; its Scan answers sql.ErrNoRows when there is none.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	if err := t.enter(ctx); err != nil {
-		ended, cancel := context.WithCancelCause(context.Background())
-		cancel(err)
-		return t.conn.conn.QueryRowContext(ended, "SELECT 1") // a Row that carries the error
+		return t.store.failedRow(err)
 	}
 	defer t.mu.Unlock()
 	stmt, err := t.conn.prepared(query)
 	if err != nil {
-		return t.conn.conn.QueryRowContext(context.Background(), query, args...) // gives the same error in its Row
+		return t.store.failedRow(err)
 	}
 	return stmt.QueryRowContext(context.Background(), args...)
 }
+
+// failedRow is a Row whose Scan answers err: database/sql puts into it how the query's context has ended.
+func (s *Store) failedRow(err error) *sql.Row {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.db.read.QueryRowContext(failed{ended, err}, "")
+}
+
+// failed is a context that has ended with an error of its own.
+type failed struct {
+	context.Context
+	err error
+}
+
+func (f failed) Err() error { return f.err }
 
 // enter takes the statement lock unless the transaction has ended or its deadline has passed. Statements themselves get a
 // context that cannot be cancelled: a cancellable one costs 2.5 times as much in the SQLite driver.
