@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -74,11 +76,14 @@ func TestRebalances(t *testing.T) {
 	published, ended := load(ctx, t, publisher)
 
 	instances := []driver.Transport{join(t, o, s)}
+	var rates []float64
 	for change := range changes {
+		waitStable(t, instances, 8)
 		before, began := s.applied(), time.Now()
-		waitApplied(t, s, before+200) // the group is stable: it handles events
-		time.Sleep(time.Second - min(time.Second, time.Since(began)))
-		t.Logf("change %d: %d instances, %.0f events/s since the last", change+1, len(instances), float64(s.applied()-before)/time.Since(began).Seconds())
+		time.Sleep(time.Second) // is measured
+		rates = append(rates, float64(s.applied()-before)/time.Since(began).Seconds())
+		waitApplied(t, s, before+200)
+		t.Logf("change %d: %d instances, %.0f events/s in the second before it", change+1, len(instances), rates[change])
 		if len(instances) > 1 && change%2 == 1 {
 			leaving := instances[change/2%len(instances)]
 			instances = remove(instances, leaving)
@@ -94,6 +99,31 @@ func TestRebalances(t *testing.T) {
 	defer s.mu.Unlock()
 	require.Empty(t, s.broken)
 	t.Logf("%d changes, %d events, 0 lost, 0 out of order, %d duplicates absorbed", changes, published.Load(), s.duplicates)
+	slices.Sort(rates)
+	t.Logf("events/s in a second of a stable group: median %.0f, %.0f to %.0f", rates[len(rates)/2], rates[0], rates[len(rates)-1])
+}
+
+// waitStable waits until each instance reads something and together they read all partitions, each once.
+func waitStable(t *testing.T, instances []driver.Transport, all int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		read := map[string]int{}
+		for _, tr := range instances {
+			standing, err := tr.Standing(t.Context())
+			if err != nil {
+				return false
+			}
+			for _, lag := range standing.Lag {
+				if len(lag.Partitions) == 0 {
+					return false
+				}
+				for number := range lag.Partitions {
+					read[fmt.Sprint(lag.Topic, number)]++
+				}
+			}
+		}
+		return len(read) == all && !slices.ContainsFunc(slices.Collect(maps.Values(read)), func(n int) bool { return n > 1 })
+	}, 60*time.Second, 20*time.Millisecond, "the group is stable")
 }
 
 func openTransport(t *testing.T, o driver.Options) driver.Transport {
