@@ -17,6 +17,7 @@ import (
 const (
 	jobBatch = 128 // jobs leased and run at once
 	jobIdle  = time.Minute
+	jobTaken = 50 * time.Millisecond // where all that is due is in somebody else's hands
 )
 
 // runJobs runs the service's jobs as they come due, until ctx ends. Those in hand then may finish, until inHand ends.
@@ -73,6 +74,9 @@ func (s *Service) startDue(ctx, inHand context.Context, slots chan struct{}, run
 		jobs, err := s.lease(ctx, free)
 		if err != nil {
 			return 0, err
+		}
+		if len(jobs) == 0 { // a transaction of another instance, or of a person, holds their rows
+			return jobTaken, nil
 		}
 		for _, job := range jobs {
 			slots <- struct{}{}
