@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/first-viscount/viscount/internal/postgres"
 	"github.com/first-viscount/viscount/transports/driver"
@@ -71,13 +74,15 @@ func (a *admin) List(ctx context.Context) ([]driver.TopicState, error) {
 	return states, nil
 }
 
-// Doctor implements driver.Admin: it finds what restoring a part of the database leaves behind.
+// Doctor implements driver.Admin: it finds what restoring a part of the database leaves behind, and who holds back events for
+// nobody.
 func (a *admin) Doctor(ctx context.Context) ([]driver.Finding, error) {
 	have, err := existing(ctx, a.db)
 	if err != nil {
 		return nil, fmt.Errorf("transport.sql: %w", err)
 	}
 	var findings []driver.Finding
+	left := map[string]*leftover{}
 	for _, topic := range a.o.Topics {
 		if !have[tableOf(topic.Name)] || !have["positions"] {
 			continue
@@ -87,8 +92,67 @@ func (a *admin) Doctor(ctx context.Context) ([]driver.Finding, error) {
 			return nil, fmt.Errorf("transport.sql: examining %s: %w", topic.Name, err)
 		}
 		findings = append(findings, found...)
+		if err := a.findLeft(ctx, topic, left); err != nil {
+			return nil, fmt.Errorf("transport.sql: examining who hears %s: %w", topic.Name, err)
+		}
+	}
+	for _, consumer := range slices.Sorted(maps.Keys(left)) {
+		findings = append(findings, a.leftBehind(consumer, left[consumer]))
 	}
 	return findings, nil
+}
+
+// leftover is what a consumer keeps that the platform does not have, or not on these topics.
+type leftover struct {
+	topics []string
+	events int64 // beyond their retention
+}
+
+// findLeft adds who stands on a topic and is not among its hearers. A consumer that the platform does not have at all is
+// somebody else's as long as it runs: library services share the tables.
+func (a *admin) findLeft(ctx context.Context, topic driver.Topic, left map[string]*leftover) error {
+	table := schema + "." + tableOf(topic.Name)
+	rows, err := a.db.QueryContext(ctx, `SELECT consumer, (SELECT count(*) FROM `+table+` WHERE "offset" > min(p.done) AND $4 AND created_at < now() - $5::interval)
+		FROM transport.positions AS p WHERE topic = $1 AND consumer <> ALL($2)
+		AND (consumer = ANY($3) OR NOT EXISTS (SELECT FROM transport.members AS m WHERE m.consumer = p.consumer AND until >= now())) GROUP BY consumer`,
+		topic.Name, a.o.Hearers(topic.Name), a.platform(), topic.Retention > 0, topic.Retention.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // read to the end below
+	for rows.Next() {
+		var consumer string
+		var events int64
+		if err := rows.Scan(&consumer, &events); err != nil {
+			return err
+		}
+		if left[consumer] == nil {
+			left[consumer] = &leftover{}
+		}
+		left[consumer].topics = append(left[consumer].topics, topic.Name)
+		left[consumer].events += events
+	}
+	return rows.Err()
+}
+
+// platform is every consumer of the platform that hears something.
+func (a *admin) platform() (consumers []string) {
+	for _, topic := range a.o.Topics {
+		consumers = append(consumers, a.o.Hearers(topic.Name)...)
+	}
+	return consumers
+}
+
+func (a *admin) leftBehind(consumer string, left *leftover) driver.Finding {
+	return driver.Finding{
+		Problem: fmt.Sprintf("%s stands on %s, which nobody of this platform hears by that name: it holds back %d events whose retention is over", consumer, strings.Join(left.topics, ", "), left.events),
+		Remedy:  "forget where it stands, unless a service of another program has that name: one that comes back begins at the first event that is left; stop processes that still hear there first",
+		Mend: func(ctx context.Context) error {
+			_, err := a.db.ExecContext(ctx, `WITH gone AS (DELETE FROM transport.positions WHERE consumer = $1 AND topic = ANY($2))
+				DELETE FROM transport.consumer_buckets WHERE consumer = $1 AND NOT EXISTS (SELECT FROM transport.positions WHERE consumer = $1 AND topic <> ALL($2))`, consumer, left.topics)
+			return err
+		},
+	}
 }
 
 // examine compares a topic's offsets, the number that its next message gets, and its consumers' positions.

@@ -311,3 +311,73 @@ func TestRetention(t *testing.T) {
 	require.Equal(t, map[string]bool{"c": true}, receive(t, again, 1), "what is not done stays")
 	require.NoError(t, again.Close())
 }
+
+// Who is gone, or hears a topic no more, holds back what its topics would remove; doctor tells, and forgets them when it is told
+// to. Others that run share the tables and are left alone.
+func TestDoctorFindsWhoIsGone(t *testing.T) {
+	o := options(t)
+	o.Topics = append(o.Topics, driver.Topic{Name: "b.v1", Retention: time.Hour}, driver.Topic{Name: "for-ever.v1"})
+	o.Audience = map[string][]string{"reader": {"a.v1", "b.v1"}, "gone": {"a.v1", "for-ever.v1"}}
+	o.Consumers = map[string][]string{"reader": {"a.v1", "b.v1"}}
+	before := open(t, o)
+	publish(t, before, "a", "b", "c")
+	require.NoError(t, before.Publisher().Publish("for-ever.v1", message.NewMessage("d", nil)))
+	require.Len(t, receive(t, before, 3), 3)
+	require.NoError(t, before.Drain(t.Context()))
+	require.NoError(t, before.Close())
+	conn, err := pgx.Connect(t.Context(), o.Config.SQL.URL)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	count := func(of string, args ...any) (n int) {
+		require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM transport.`+of, args...).Scan(&n))
+		return n
+	}
+	var table string
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT tablename FROM pg_tables WHERE schemaname = 'transport' AND tablename LIKE 't\_a%'`).Scan(&table))
+	execute(t, o, `UPDATE transport.`+table+` SET created_at = now() - interval '2 hours';
+		INSERT INTO transport.positions (consumer, topic, bucket) VALUES ('library', 'a.v1', 0);
+		INSERT INTO transport.members VALUES ('library', 'one', now() + interval '1 hour'), ('test-reader', 'one', now() + interval '1 hour')`)
+
+	examine := func(o driver.Options) []driver.Finding {
+		admin, err := sql.Driver.Admin(t.Context(), o)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, admin.Close()) })
+		findings, err := admin.Doctor(t.Context())
+		require.NoError(t, err)
+		return findings
+	}
+	require.Empty(t, examine(o))
+	now := o
+	now.Audience = map[string][]string{"reader": {"a.v1"}}
+	found := examine(now)
+	require.Len(t, found, 2)
+	require.Contains(t, found[0].Problem, "test-gone stands on a.v1, for-ever.v1, which nobody of this platform hears by that name: it holds back 3 events")
+	require.Contains(t, found[1].Problem, "test-reader stands on b.v1, which nobody of this platform hears by that name: it holds back 0 events")
+	for _, f := range found {
+		require.NoError(t, f.Mend(t.Context()))
+	}
+	require.Empty(t, examine(now))
+	require.Zero(t, count("positions WHERE consumer = 'test-gone'")+count("consumer_buckets WHERE consumer = 'test-gone'"))
+	require.Equal(t, 64, count("consumer_buckets WHERE consumer = 'test-reader'"))
+
+	execute(t, o, `DELETE FROM transport.members; DELETE FROM transport.positions WHERE consumer = 'library'`)
+	now.Consumers = now.Audience
+	after := open(t, now)
+	require.Eventually(t, func() bool { return count(table) == 0 }, 10*time.Second, 20*time.Millisecond, "nobody holds it back any more")
+	require.NoError(t, after.Close())
+}
+
+// A process that still hears what doctor forgot goes on with the rest.
+func TestAProcessOutlivesWhatDoctorForgets(t *testing.T) {
+	o := options(t)
+	o.Topics = append(o.Topics, driver.Topic{Name: "b.v1"})
+	o.Consumers = map[string][]string{"reader": {"a.v1", "b.v1"}}
+	tr := open(t, o)
+	defer func() { require.NoError(t, tr.Close()) }()
+	execute(t, o, `DELETE FROM transport.positions WHERE topic = 'b.v1'`)
+	publish(t, tr, "a")
+	receive(t, tr, 1)
+	standing, err := tr.Standing(t.Context())
+	require.NoError(t, err)
+	require.Len(t, standing.Lag, 2)
+}

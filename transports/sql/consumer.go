@@ -275,9 +275,11 @@ func (c *consumer) lag(ctx context.Context) ([]driver.Lag, error) {
 		held := make([]int16, 0, len(c.held))
 		for bucket, topics := range c.held {
 			held = append(held, bucket)
-			n, oldest := topics[topic].stream.Unfinished()
-			lag.Events += int64(n)
-			lag.Oldest = max(lag.Oldest, oldest)
+			if p := topics[topic]; p != nil { // else doctor made the topic forgotten
+				n, oldest := p.stream.Unfinished()
+				lag.Events += int64(n)
+				lag.Oldest = max(lag.Oldest, oldest)
+			}
 		}
 		c.mu.Unlock()
 		var unread, beyond int64
