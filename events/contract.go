@@ -49,7 +49,10 @@ func (c Contract) Topic() string {
 }
 
 // DeadLetterTopic is where notices of its dead letters go.
-func (c Contract) DeadLetterTopic() string { return c.Topic() + ".dlq" }
+func (c Contract) DeadLetterTopic() string { return c.Topic() + DeadLetterSuffix }
+
+// DeadLetterSuffix ends the names of the topics of notices.
+const DeadLetterSuffix = ".dlq"
 
 // Payload is the data of one event type. Both methods have value receivers.
 type Payload interface {

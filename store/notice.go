@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/first-viscount/viscount/events"
 )
 
 // NoticeType is the event type of a dead letter's notice in the outbox. A notice is no event of a contract: traces, streams
@@ -48,13 +50,10 @@ func (t *Tx) Announce(p Parked) error {
 	}
 	// a lane of its own in the relay: no notice holds an event of the key up
 	return t.append(emission{Row: Row{
-		EventID: t.store.newUUID(), Topic: p.Topic + DeadLetterSuffix, EventType: NoticeType, Key: "dead-letter/" + p.Key, Payload: raw,
+		EventID: t.store.newUUID(), Topic: p.Topic + events.DeadLetterSuffix, EventType: NoticeType, Key: "dead-letter/" + p.Key, Payload: raw,
 		CorrelationID: p.CorrelationID, CausationID: n.EventID, OccurredAt: t.now,
 	}})
 }
-
-// DeadLetterSuffix ends the names of the topics of notices (domain.md, "Services").
-const DeadLetterSuffix = ".dlq"
 
 // Headers are the notice in a form that brokers' own tools show (interfaces.md, "Names outside"). Values are single lines of
 // at most 1,024 bytes, Pub/Sub's limit.
