@@ -213,13 +213,6 @@ func Missing(ctx context.Context, r Reader, key, code string) ([]Parked, error) 
 	return All(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE key = $1 AND code = $2 AND refused = 0 AND state = $3 ORDER BY id", key, code, Dead)
 }
 
-// ParkedCount is how many events stand in a state, or are turned away.
-type ParkedCount struct {
-	State State
-	Held  bool
-	N     int64
-}
-
 // NextParked is when the next parked event comes due; found is false when none waits for a time.
 func NextParked(ctx context.Context, r Reader) (at time.Time, found bool, err error) {
 	us, found, err := One(ctx, r, scanInt, "SELECT due FROM parked WHERE due IS NOT NULL ORDER BY due LIMIT 1")

@@ -284,8 +284,5 @@ func (s *Store) noteCommit(members int) {
 // TransportUp tells whether the transport took what the relay gave it last.
 func (s *Store) TransportUp() bool { return !s.relay.failing.Load() }
 
-// Queued is how many transactions wait for the committer.
-func (s *Store) Queued() int { return len(s.queue) }
-
 // Commits tells how many commits were flushed since the store was opened, and how many transactions shared them.
 func (s *Store) Commits() (commits, transactions int64) { return s.commits.Load(), s.members.Load() }
