@@ -35,7 +35,7 @@ func (c *committer) run() {
 			c.compacting = nil
 			done <- c.compact()
 		}
-		if len(group) > 0 || c.store.relay.marks.waiting() {
+		if len(group) > 0 || c.store.relay.acks.waiting() {
 			c.commit(group)
 		}
 		if !open {
@@ -44,7 +44,7 @@ func (c *committer) run() {
 	}
 }
 
-// gather waits for the first member (or for finished outbox rows that have waited long enough for a group to ride with),
+// gather waits for the first member (or for published rows that have waited long enough for a group to ride with),
 // then takes what else is queued. It answers false when the store is closing and the queue is empty.
 func (c *committer) gather() ([]*member, bool) {
 	group := make([]*member, 0, c.store.groupSize)
@@ -55,7 +55,7 @@ func (c *committer) gather() ([]*member, bool) {
 	select {
 	case m := <-c.store.queue:
 		group = append(group, m)
-	case <-c.store.relay.marks.flush:
+	case <-c.store.relay.acks.flush:
 	case c.compacting = <-c.store.compacts:
 		return group, true
 	case <-c.store.closing:
@@ -166,9 +166,9 @@ func (c *committer) commitEach(group []*member) {
 // was committed and another attempt may succeed; a member's own error stands in its result. A member that is alone waits for
 // the locks that it wants.
 func (c *committer) attempt(group []*member, alone bool) (again bool, err error) {
-	marks := c.store.relay.marks.take()
+	acks := c.store.relay.acks.take()
 	if err := c.conn.begin(); err != nil {
-		c.store.relay.marks.giveBack(marks)
+		c.store.relay.acks.giveBack(acks)
 		return c.store.dialect.sole, c.store.failure("begin", err)
 	}
 	defer func() {
@@ -176,7 +176,7 @@ func (c *committer) attempt(group []*member, alone bool) (again bool, err error)
 			return
 		}
 		c.conn.rollback()
-		c.store.relay.marks.giveBack(marks)
+		c.store.relay.acks.giveBack(acks)
 		for _, m := range group {
 			if m.tx != nil {
 				m.tx.fence()
@@ -196,7 +196,7 @@ func (c *committer) attempt(group []*member, alone bool) (again bool, err error)
 			survivors = append(survivors, m.tx)
 		}
 	}
-	rows, err := c.finish(survivors, marks)
+	rows, err := c.finish(survivors, acks)
 	if err != nil {
 		return true, c.lost("outbox", err)
 	}
@@ -217,7 +217,7 @@ func (c *committer) attempt(group []*member, alone bool) (again bool, err error)
 		c.lookAgain()
 		return false, c.store.failure("commit", err)
 	}
-	c.store.relay.marks.written(marks)
+	c.store.relay.acks.written(acks)
 	c.store.noteCommit(len(group))
 	c.ended = time.Now()
 	c.after(survivors, rows)
@@ -269,10 +269,10 @@ func (c *committer) lockKeys(group []*member) (parked map[string]bool, err error
 	}, d.list(keys))
 }
 
-// finish writes what belongs to the end of a group: finished rows' marks, sequences and outbox rows, durable counts.
-func (c *committer) finish(survivors []*Tx, marks []int64) ([]Row, error) {
+// finish writes what belongs to the end of a group: published rows, sequences and outbox rows, durable counts.
+func (c *committer) finish(survivors []*Tx, acks []int64) ([]Row, error) {
 	writer := c.store.writer(c.conn)
-	if err := writer.markDone(marks); err != nil {
+	if err := writer.markDone(acks); err != nil {
 		return nil, err
 	}
 	rows, err := writeOutbox(writer, survivors)

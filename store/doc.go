@@ -5,5 +5,5 @@
 // commit: each is a savepoint, and all are acknowledged after the flush. SQL is portable: $1 placeholders, times as
 // microseconds since 1970 (UTC), ids as 16 bytes.
 //
-// store imports events and config; it knows neither Watermill nor a broker.
+// store imports events and internal/postgres; it knows neither Watermill nor a broker.
 package store

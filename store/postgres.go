@@ -88,7 +88,7 @@ const (
 )
 
 // lead runs f while this instance is the leader of a service's relay. When it no longer is, f's context ends. The leader's
-// lock is of the committer's session: it ends with that connection, which a relay that publishes uses all the time, for marks.
+// lock is of the committer's session: it ends with that connection, which a relay that publishes uses all the time, for its acks.
 func (s *Store) lead(ctx context.Context, f func(ctx context.Context, read pendingReader)) error {
 	lock := lockNumber(s.name, "relay")
 	session, err := s.takeLead(ctx, lock)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,15 +31,16 @@ const (
 	roundPauseMost = 15 * time.Second
 )
 
-// relay publishes committed rows, in order per key. Commits hand it their rows in memory; it reads the table at the start,
-// after a backlog that outgrew memory, and in a slow sweep that no commit order can hide a row from.
+// relay publishes committed rows, in order per key. It reads them from the table: at the start, when a commit wakes it, when
+// others may have committed, and in a slow sweep that no commit order can hide a row from. On SQLite, where nobody else
+// commits, it is handed them in memory once it has caught up, until a backlog outgrows that.
 type relay struct {
 	store   *Store
 	ctx     context.Context // of the term
 	publish Publisher
 	pending pendingReader
 	leading atomic.Bool
-	marks   marks
+	acks    acks
 	failing atomic.Bool // the transport refuses: logged once per change
 	behind  atomic.Bool // a row was left pending: a new round is due
 	round   atomic.Int64
@@ -51,7 +53,7 @@ type relay struct {
 	held    map[int64]bool // ids in the lanes
 	left    map[int64]bool // ids that left a consumer behind
 	cursor  int64          // highest id handed over in this pass over the table
-	live    bool           // commits hand over directly; otherwise the reader catches up first
+	live    bool           // commits hand over directly, on SQLite; otherwise the reader catches up first
 	missed  bool           // a commit came while not live
 
 	wake    chan struct{}
@@ -65,7 +67,7 @@ type pendingReader func(ctx context.Context, after int64, limit int) ([]Row, err
 
 func newRelay(s *Store) *relay {
 	r := &relay{store: s, lanes: map[string]*lane{}, held: map[int64]bool{}, left: map[int64]bool{}, wake: make(chan struct{}, 1)}
-	r.marks.flush = make(chan struct{}, 1)
+	r.acks.flush = make(chan struct{}, 1)
 	r.changed = sync.NewCond(&r.mu)
 	return r
 }
@@ -197,13 +199,13 @@ func (r *relay) catchUp(ctx context.Context) (found bool, err error) {
 		if live {
 			return found, nil
 		}
-		r.marks.reading()
+		r.acks.reading()
 		rows, err := r.pending(ctx, after, relayReadBatch)
 		if err != nil {
 			return found, err
 		}
 		more := r.take(ctx, rows)
-		r.marks.read()
+		r.acks.read()
 		if ctx.Err() != nil {
 			return found, ctx.Err()
 		}
@@ -231,7 +233,7 @@ func (r *relay) take(ctx context.Context, rows []Row) (more bool) {
 			return false
 		}
 		r.cursor = max(r.cursor, rows[i].ID)
-		if !r.held[rows[i].ID] && !r.marks.has(rows[i].ID) {
+		if !r.held[rows[i].ID] && !r.acks.has(rows[i].ID) {
 			r.add(rows[i])
 		}
 	}
@@ -254,10 +256,7 @@ func (r *relay) hand(rows []Row) {
 	}
 	if len(r.held)+len(rows) > relayBacklog {
 		r.live, r.missed = false, true
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.nudge()
 		return
 	}
 	for i := range rows {
@@ -306,7 +305,7 @@ func (r *relay) work(ctx context.Context, key string, l *lane) {
 
 		taken, behind := r.send(ctx, run)
 		if taken {
-			r.marks.add(run) // before they leave the lane: a sweep in between would send them again
+			r.acks.add(run) // before they leave the lane: a sweep in between would send them again
 		}
 
 		r.mu.Lock()
@@ -366,7 +365,7 @@ func (r *relay) send(ctx context.Context, rows []Row) (taken, behind bool) {
 	return false, false
 }
 
-// nudge wakes the reader, so that it plans the next round.
+// nudge wakes the reader: there are rows in the table, or a round is to be planned.
 func (r *relay) nudge() {
 	select {
 	case r.wake <- struct{}{}:
@@ -382,6 +381,7 @@ func (r *relay) published(ctx context.Context, rows []Row) {
 	for i := range rows {
 		row := &rows[i]
 		r.store.metrics.published.WithLabelValues(r.store.name, row.EventType).Inc()
-		r.store.log.LogAttrs(ctx, levelPublished, "event published", publishedAttrs(row)...)
+		r.store.log.LogAttrs(ctx, slog.LevelInfo, "event published", slog.String("event_type", row.EventType), slog.String("event_id", row.EventID.String()),
+			slog.String("correlation_id", row.CorrelationID), slog.String("entity_id", row.Key))
 	}
 }
