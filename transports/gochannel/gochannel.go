@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -205,12 +207,15 @@ func (subscriber) Close() error { return nil }
 // Standing implements driver.Transport: what consumers have not taken is in the outboxes.
 func (t *Transport) Standing(context.Context) (driver.Standing, error) { return driver.Standing{}, nil }
 
-// Drain implements driver.Transport.
+// Drain implements driver.Transport. No consumer takes events while another one's handler is slow.
 func (t *Transport) Drain(ctx context.Context) error {
-	errs := make([]error, 0, len(t.consumers))
-	for _, c := range t.consumers {
-		errs = append(errs, c.Engine.Drain(ctx))
+	names := slices.Sorted(maps.Keys(t.consumers))
+	errs := make([]error, len(names))
+	var draining sync.WaitGroup
+	for i, name := range names {
+		draining.Go(func() { errs[i] = t.consumers[name].Engine.Drain(ctx) })
 	}
+	draining.Wait()
 	return errors.Join(errs...)
 }
 

@@ -240,3 +240,24 @@ func TestAHandlerPublishesWhileAnotherSubscribes(t *testing.T) {
 	require.NoError(t, <-outer)
 	require.ElementsMatch(t, []string{"1", "2"}, late.all())
 }
+
+// No consumer takes events while another one's handler is slow to end.
+func TestConsumersDrainTogether(t *testing.T) {
+	tr := gochannel.New(driver.Options{Consumers: map[string][]string{"one": {"a"}, "other": {"b"}}, KeysInFlight: 16}, 0)
+	t.Cleanup(func() { require.NoError(t, tr.Close()) })
+	var inFlight []*message.Message
+	for consumer, topic := range map[string]string{"one": "a", "other": "b"} {
+		messages := subscribe(t, tr, t.Context(), consumer, topic)
+		require.NoError(t, tr.Publisher().Publish(topic, newMessage("k", 1, 0)))
+		inFlight = append(inFlight, <-messages)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- tr.Drain(context.Background()) }()
+	for _, topic := range []string{"a", "b"} {
+		require.Eventually(t, func() bool { return tr.Publisher().Publish(topic, newMessage("k", 2, 0)) != nil }, 10*time.Second, time.Millisecond, "%s is taken in", topic)
+	}
+	for _, msg := range inFlight {
+		msg.Ack()
+	}
+	require.NoError(t, <-drained)
+}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -33,10 +34,13 @@ type consumer struct {
 	instance string
 	log      *slog.Logger
 
-	start   sync.Once
-	stop    context.CancelFunc
-	running sync.WaitGroup
-	renewed time.Time // the leases
+	start    sync.Once
+	quit     context.CancelFunc // ends the reading
+	reading  sync.WaitGroup
+	stop     context.CancelFunc // ends the leases
+	leasing  sync.WaitGroup
+	draining atomic.Bool
+	renewed  time.Time // the leases
 
 	mu      sync.Mutex
 	changes int                            // of the buckets held
@@ -76,9 +80,10 @@ func (s subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messag
 
 func (c *consumer) join() {
 	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
-	c.running.Go(func() { c.keepLeases(ctx) })
-	c.running.Go(func() { c.readAll(ctx) })
+	reading, quit := context.WithCancel(ctx)
+	c.stop, c.quit = stop, quit
+	c.leasing.Go(func() { c.keepLeases(ctx) })
+	c.reading.Go(func() { c.readAll(reading) })
 }
 
 // readAll reads rows page by page, as long as the engine has room for them.
@@ -238,17 +243,20 @@ func messageOf(r *row) *message.Message {
 	return msg
 }
 
-// drain takes nothing more in, waits for what is in flight, and saves how far it is.
+// drain takes nothing more in, and waits for what is in flight. It keeps the leases until close: else another instance would
+// get what a slow handler still works on.
 func (c *consumer) drain(ctx context.Context) error {
 	c.halt()
 	return c.Engine.Drain(ctx)
 }
 
+// halt ends the reading.
 func (c *consumer) halt() {
+	c.draining.Store(true)
 	c.start.Do(func() {}) // no later subscription joins
-	if c.stop != nil {
-		c.stop()
-		c.running.Wait()
+	if c.quit != nil {
+		c.quit()
+		c.reading.Wait()
 	}
 }
 
@@ -256,6 +264,10 @@ func (c *consumer) halt() {
 func (c *consumer) close() {
 	c.halt()
 	c.Close()
+	if c.stop != nil {
+		c.stop()
+		c.leasing.Wait()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := c.leave(ctx); err != nil {

@@ -67,8 +67,8 @@ func (c *consumer) keepLeases(ctx context.Context) {
 	}
 }
 
-// tend renews the leases when it is time, gives up what is beyond this instance's share, and takes what is free. Looking
-// only, as it mostly does, flushes nothing to the disk that commits wait for.
+// tend renews the leases when it is time, gives up what is beyond this instance's share, and takes what is free. While it
+// drains, it renews alone. Looking only, as it mostly does, flushes nothing to the disk that commits wait for.
 func (c *consumer) tend(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseFor/2)
 	defer cancel()
@@ -90,6 +90,9 @@ func (c *consumer) tend(ctx context.Context) error {
 	c.forget(mine)
 	if err := c.acquire(ctx, c.unread(mine)); err != nil { // forgotten when they ran out, and nobody took them
 		return err
+	}
+	if c.draining.Load() {
+		return nil
 	}
 	share := (buckets + instances - 1) / instances
 	if extra := len(mine) - share; extra > 0 {

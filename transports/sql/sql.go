@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -173,12 +175,15 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	return s, nil
 }
 
-// Drain implements driver.Transport.
+// Drain implements driver.Transport. No consumer takes events while another one's handler is slow.
 func (t *Transport) Drain(ctx context.Context) error {
-	errs := make([]error, 0, len(t.consumers))
-	for _, c := range t.consumers {
-		errs = append(errs, c.drain(ctx))
+	names := slices.Sorted(maps.Keys(t.consumers))
+	errs := make([]error, len(names))
+	var draining sync.WaitGroup
+	for i, name := range names {
+		draining.Go(func() { errs[i] = t.consumers[name].drain(ctx) })
 	}
+	draining.Wait()
 	return errors.Join(errs...)
 }
 
