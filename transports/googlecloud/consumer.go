@@ -16,8 +16,10 @@ import (
 	"github.com/first-viscount/viscount/transports/keyed"
 )
 
-// consumer pulls the subscriptions of one consumer. Pub/Sub hands the messages of a key to one instance at a time, in order,
-// without waiting for acknowledgements; the engine does the rest.
+// consumer pulls the subscriptions of one consumer. Of each, Pub/Sub hands out the messages of a key in order, without waiting
+// for acknowledgements, to the one instance that has unfinished ones, and repeats what follows one that it hands out again. (The
+// emulator does not: what an instance that went away had comes late.) Another instance may have the key's messages of another
+// topic: there the key's lock in the database keeps them apart. The engine does the rest.
 type consumer struct {
 	*keyed.Consumer
 	client *pubsub.Client

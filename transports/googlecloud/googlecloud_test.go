@@ -25,7 +25,7 @@ func configured(t *testing.T) config.Transport {
 }
 
 func TestSuites(t *testing.T) {
-	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: googlecloudtest.StandIn(), Reorders: true, Sluggish: googlecloudtest.StandIn()})
+	transporttest.Run(t, transporttest.Setup{Driver: googlecloud.Driver, Config: configured(t), Short: googlecloudtest.StandIn(), Apart: true, Sluggish: googlecloudtest.StandIn()})
 }
 
 // Attributes beyond Pub/Sub's limits stay at home, and an empty payload is published.

@@ -21,7 +21,6 @@ func RunWatermill(t *testing.T, s Setup) {
 	features := tests.Features{
 		ConsumerGroups: c.BetweenProcesses, GuaranteedOrder: !s.Sluggish, Persistent: c.BetweenProcesses,
 		ExactlyOnceDelivery: !c.BetweenProcesses, RequireSingleInstance: !c.BetweenProcesses, ForceShort: s.Short,
-		GuaranteedOrderWithSingleSubscriber: s.Reorders,
 	}
 	group := func(_ *testing.T, group string) (message.Publisher, message.Subscriber) {
 		p := newStock(s, group)

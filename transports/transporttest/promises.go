@@ -143,6 +143,7 @@ func publishRuns(w *world, tr driver.Transport, keys, each int) {
 
 // orderCheck watches that a key is handled one message at a time over all topics, and in order within each.
 type orderCheck struct {
+	apart  bool // topics may be read by different instances: only those of one are held to each other
 	mu     sync.Mutex
 	busy   map[string]bool
 	next   map[string]int // by topic and key
@@ -164,6 +165,9 @@ func (o *orderCheck) handle(topic string, msg *message.Message, accept func(n in
 	var n int
 	_, _ = fmt.Sscan(string(msg.Payload), &n) // our own payload
 	o.mu.Lock()
+	if o.apart {
+		key = lane
+	}
 	if o.busy[key] {
 		o.errors = append(o.errors, "two messages of "+key+" at once")
 	}
@@ -185,7 +189,7 @@ func (o *orderCheck) handle(topic string, msg *message.Message, accept func(n in
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.busy[key] = false
-	refused := lane + fmt.Sprint(n)
+	refused := fmt.Sprint(lane, "#", n)
 	if !accept(n) && !o.busy[refused] {
 		o.busy[refused] = true
 		msg.Nack()
@@ -372,6 +376,7 @@ func instancesShare(t *testing.T, s Setup) {
 	w := newWorld(t, s, 2, "reader")
 	publisher := w.process()
 	check := newOrderCheck()
+	check.apart = s.Apart
 	var shares [2]atomic.Int64
 	for i := range shares {
 		tr := w.process("reader")
@@ -388,10 +393,8 @@ func instancesShare(t *testing.T, s Setup) {
 		return shares[0].Load() > 0 && shares[1].Load() > 0
 	})
 	publishRuns(w, publisher, keys, each)
-	eventually(t, "every message is handled", func() bool { return check.handled() >= 2*keys*each })
-	if !s.Reorders {
-		require.Empty(t, check.broken())
-	}
+	eventually(t, "every message is handled", func() bool { return check.handled() >= 2*keys*each || len(check.broken()) > 0 })
+	require.Empty(t, check.broken())
 	t.Logf("shares: %d and %d, %d duplicates", shares[0].Load(), shares[1].Load(), check.dup)
 }
 

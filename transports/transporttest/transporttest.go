@@ -29,8 +29,8 @@ type Setup struct {
 	// Sluggish is set for a stand-in that hands out the next message of a key so late that no parallel work can be seen; in
 	// Watermill's suite every message then has a key of its own, and its tests of order are left to a better broker.
 	Sluggish bool
-	// Reorders is set where the broker may give a consumer some messages of a key late when instances come and go.
-	Reorders bool
+	// Apart is set where one instance may read a topic of a key while another one reads another topic of it.
+	Apart bool
 }
 
 // Run runs both suites.
