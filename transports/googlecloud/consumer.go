@@ -95,7 +95,7 @@ func (c *consumer) receive(ctx context.Context, topic string) error {
 	sub.ReceiveSettings.MaxOutstandingMessages = c.window
 	sub.ReceiveSettings.MaxOutstandingBytes = -1
 	sub.ReceiveSettings.NumGoroutines = 1
-	sub.ReceiveSettings.MaxExtensionPeriod = extension
+	sub.ReceiveSettings.MaxExtensionPeriod = ackDeadline
 	accepted := time.AfterFunc(settled, func() { c.accept(topic) })
 	defer accepted.Stop()
 	return sub.Receive(ctx, func(ctx context.Context, in *pubsub.Message) { c.take(ctx, topic, in) })

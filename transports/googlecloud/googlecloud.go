@@ -42,8 +42,7 @@ var (
 )
 
 const (
-	ackDeadline = 10 * time.Second   // until the client extends it,
-	extension   = 30 * time.Second   // by this much at a time: what the messages of a process that died wait
+	ackDeadline = 10 * time.Second   // extended by as much at a time: what the messages of a process that died wait, or those on their way to one that leaves
 	retention   = 7 * 24 * time.Hour // of what a consumer has not acknowledged: the longest that the client library documents
 	creators    = 16
 
