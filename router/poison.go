@@ -104,9 +104,9 @@ func (s *Service) fail(ctx context.Context, tx *store.Tx, d *delivery, msg *mess
 	d.outcome = p.State.String()
 	if v.refused {
 		tx.Count("invalid", 1)
-		if d.parked != nil { // it may have held its key
-			tx.OnCommit(func() { s.wakeKey(p.Key) })
-		}
+	}
+	if d.parked != nil && !p.Held { // what waited behind it goes on
+		tx.OnCommit(func() { s.wakeKey(p.Key) })
 	}
 	if v.code == CodeCrashLoop {
 		if err := tx.Acquit(ctx, subjectOf(d.event)); err != nil {

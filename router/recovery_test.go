@@ -173,6 +173,25 @@ func TestTheLowestTimestampOfAKeyGoesFirst(t *testing.T) {
 	require.Equal(t, aPage+7, len(b.handled()))
 }
 
+// Seen red when a failed event that holds nothing woke nobody: the next one of its topic waited for the look of the minute.
+func TestWhatWaitsBehindAFailedEventThatHoldsNothingGoesOn(t *testing.T) {
+	b := newBench(t, router.Settings{OnFailure: router.Release})
+	b.created = func(ctx context.Context, tx *store.Tx) error {
+		if b.calls <= 2 {
+			return failing(ctx, tx)
+		}
+		return nil
+	}
+	b.paused(func() {
+		for n := range 3 {
+			b.arrive(created("o1"), b.Now().Add(time.Duration(n)*time.Second))
+		}
+	})
+	require.NoError(t, b.recover())
+	require.Equal(t, []string{"created o1"}, b.handled())
+	require.Len(t, b.deadLetters(store.LetterFilter{}), 2)
+}
+
 // Seen red when woken keys were recovered one after the other.
 func TestWokenKeysShareCommits(t *testing.T) {
 	b := newBench(t, router.Settings{})
