@@ -109,10 +109,7 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	var s driver.Standing
 	for _, name := range t.names() {
 		c := t.consumers[name]
-		ends, err := t.admin.ListEndOffsets(ctx, c.Topics()...)
-		if err == nil {
-			err = ends.Error()
-		}
+		ends, err := c.ends(ctx, t.admin)
 		if err != nil {
 			return s, fmt.Errorf("kafka: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -66,15 +67,52 @@ func (c *consumer) complain(ctx context.Context, fetches kgo.Fetches) {
 		if errors.Is(err, kgo.ErrClientClosed) || errors.As(err, &joining) {
 			return
 		}
-		t := c.reading[topic]
-		if t == nil || t.stale() {
-			t = &trouble{}
-			c.reading[topic] = t
-		}
-		if t.meet(err) {
+		if c.meet(topic, err) {
 			c.log.WarnContext(ctx, "fetching from Kafka; trying again", "topic", topic, "partition", number, "error", err)
 		}
 	})
+}
+
+// meet notes an error of a topic and tells whether it says something new. The lock is held.
+func (c *consumer) meet(topic string, err error) bool {
+	t := c.reading[topic]
+	if t == nil || t.stale() {
+		t = &trouble{}
+		c.reading[topic] = t
+	}
+	return t.meet(err)
+}
+
+// ends is where the topics end. Those that this user may not ask about are left out, and noted: a broker that refuses is there.
+func (c *consumer) ends(ctx context.Context, admin *kadm.Client) (kadm.ListedOffsets, error) {
+	all, err := endsOf(ctx, admin, c.Topics()...)
+	if !refusal(err) {
+		return all, err
+	}
+	all = kadm.ListedOffsets{} // a refusal speaks for all that was asked
+	for _, topic := range c.Topics() {
+		one, err := endsOf(ctx, admin, topic)
+		if refusal(err) {
+			c.mu.Lock()
+			c.meet(topic, err)
+			c.mu.Unlock()
+		} else if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, one)
+	}
+	return all, nil
+}
+
+func endsOf(ctx context.Context, admin *kadm.Client, topics ...string) (kadm.ListedOffsets, error) {
+	ends, err := admin.ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ends, nil
 }
 
 // hindered tells what keeps this consumer from reading.

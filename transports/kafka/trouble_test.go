@@ -41,6 +41,17 @@ func refuse(cluster *kfake.Cluster, key kmsg.Key, code *atomic.Pointer[kerr.Erro
 				}
 				answer.Topics = append(answer.Topics, topic)
 			}
+		case *kmsg.ListOffsetsResponse:
+			for _, asked := range request.(*kmsg.ListOffsetsRequest).Topics {
+				topic := kmsg.NewListOffsetsResponseTopic()
+				topic.Topic = asked.Topic
+				for _, p := range asked.Partitions {
+					partition := kmsg.NewListOffsetsResponseTopicPartition()
+					partition.Partition, partition.ErrorCode = p.Partition, refusal.Code
+					topic.Partitions = append(topic.Partitions, partition)
+				}
+				answer.Topics = append(answer.Topics, topic)
+			}
 		}
 		return answer, nil, true
 	})
@@ -86,23 +97,28 @@ func TestAConsumerThatMayNotJoinItsGroupIsToldAsDegraded(t *testing.T) {
 	waitDegraded(t, tr, 0)
 }
 
-// A topic that may not be read is told, too, and no longer once it may: without an event that shows it.
+// A topic that may not be read, or not even be asked about, is told, too, and no longer once it may: without an event that shows
+// it. The transport is there all the same.
 func TestATopicThatMayNotBeReadIsToldAsDegraded(t *testing.T) {
 	kafka.SetPassing(t, time.Second)
-	cluster := kafkatest.Cluster(t)
-	var code atomic.Pointer[kerr.Error]
-	code.Store(kerr.TopicAuthorizationFailed)
-	refuse(cluster, kmsg.Fetch, &code)
-	tr := openTransport(t, readerOf(cluster))
-	arrivals(t, tr)
+	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
+		t.Run(key.Name(), func(t *testing.T) {
+			cluster := kafkatest.Cluster(t)
+			var code atomic.Pointer[kerr.Error]
+			code.Store(kerr.TopicAuthorizationFailed)
+			refuse(cluster, key, &code)
+			tr := openTransport(t, readerOf(cluster))
+			arrivals(t, tr)
 
-	told := waitDegraded(t, tr, 1)
-	require.Contains(t, told, "reader does not read a.v1 since ")
-	require.Contains(t, told, "the group test-reader: TOPIC_AUTHORIZATION_FAILED")
-	require.Contains(t, told, "allow the user of transport.kafka to READ a.v1")
+			told := waitDegraded(t, tr, 1)
+			require.Contains(t, told, "reader does not read a.v1 since ")
+			require.Contains(t, told, "the group test-reader: TOPIC_AUTHORIZATION_FAILED")
+			require.Contains(t, told, "allow the user of transport.kafka to READ a.v1")
 
-	code.Store(nil)
-	waitDegraded(t, tr, 0)
+			code.Store(nil)
+			waitDegraded(t, tr, 0)
+		})
+	}
 }
 
 // What may pass by itself is told when it has lasted.
