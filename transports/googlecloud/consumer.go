@@ -77,8 +77,7 @@ func (c *consumer) pull() {
 			for ctx.Err() == nil {
 				err := c.receive(ctx, topic)
 				if err != nil && ctx.Err() == nil {
-					c.refuse(topic, err)
-					c.log.WarnContext(ctx, "pulling from Pub/Sub; trying again", "topic", topic, "error", err)
+					c.log.Log(ctx, c.refuse(topic, err), "pulling from Pub/Sub; trying again", "topic", topic, "error", err)
 					select {
 					case <-ctx.Done():
 					case <-time.After(time.Second):
@@ -101,14 +100,28 @@ func (c *consumer) receive(ctx context.Context, topic string) error {
 	return sub.Receive(ctx, func(ctx context.Context, in *pubsub.Message) { c.take(ctx, topic, in) })
 }
 
-func (c *consumer) refuse(topic string, err error) {
+// refuse notes why a topic's subscription is not read. The level is a warning's if that is new.
+func (c *consumer) refuse(topic string, err error) slog.Level {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	since := time.Now()
-	if earlier, known := c.refused[topic]; known {
-		since = earlier.since
+	earlier, known := c.refused[topic]
+	if !known {
+		earlier.since = time.Now()
 	}
-	c.refused[topic] = refusal{err, since}
+	c.refused[topic] = refusal{err, earlier.since}
+	if known && earlier.err.Error() == err.Error() {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
+
+// counts tells whether a person should hear of it: at once of what only a person ends, of anything else when it has lasted.
+func (r refusal) counts() bool {
+	switch status.Code(r.err) {
+	case codes.NotFound, codes.PermissionDenied, codes.FailedPrecondition, codes.InvalidArgument:
+		return true
+	}
+	return time.Since(r.since) >= 2*settled
 }
 
 func (c *consumer) accept(topic string) {
@@ -122,6 +135,9 @@ func (c *consumer) degraded() (told []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for topic, r := range c.refused {
+		if !r.counts() {
+			continue
+		}
 		line := fmt.Sprintf("%s does not read the subscription %s since %s: %v", c.Name, subscriptionOf(topic, c.group), r.since.Format(time.RFC3339), r.err)
 		if status.Code(r.err) == codes.NotFound {
 			line += "; viscount topics apply makes it again, without what it held"

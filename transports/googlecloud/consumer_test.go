@@ -68,11 +68,11 @@ func TestDrainEndsTheTakingOfAllConsumers(t *testing.T) {
 	require.NoError(t, <-drained)
 }
 
-// warnings counts lines of the log.
-type warnings struct{ atomic.Int64 }
+// lines counts those of the log.
+type lines struct{ atomic.Int64 }
 
-func (w *warnings) Write(line []byte) (int, error) {
-	w.Add(1)
+func (l *lines) Write(line []byte) (int, error) {
+	l.Add(1)
 	return len(line), nil
 }
 
@@ -81,9 +81,9 @@ func TestASubscriptionThatIsNotReadIsTold(t *testing.T) {
 	server := pstest.NewServer()
 	server.SetStreamTimeout(100 * time.Millisecond) // it ends no stream of a subscription that goes
 	defer func() { require.NoError(t, server.Close()) }()
-	var log warnings
+	var log lines
 	c := config.Transport{Driver: "googlecloud", ConsumerPrefix: "test", GoogleCloud: config.GoogleCloud{Project: "test", Endpoint: server.Addr}}
-	o := driver.Options{Config: c, Consumers: map[string][]string{"reader": {"a.v1"}}, Topics: []driver.Topic{{Name: "a.v1"}}, KeysInFlight: 4, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	o := driver.Options{Config: c, Consumers: map[string][]string{"reader": {"a.v1"}}, Topics: []driver.Topic{{Name: "a.v1"}}, KeysInFlight: 4, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	tr, err := googlecloud.Driver.Open(t.Context(), o)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tr.Close()) }()
