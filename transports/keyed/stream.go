@@ -144,13 +144,14 @@ func (s *Stream) Settled(read int64) int64 {
 	return max(read, s.done)
 }
 
-// Unfinished is how many messages were taken and are not finished, and how old the oldest of them is.
+// Unfinished is how many messages were taken and are not finished, and how old the oldest of them is: not zero, if there is one,
+// also where its publisher's clock is ahead.
 func (s *Stream) Unfinished() (messages int, oldest time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.places {
 		if p.taken != nil {
-			oldest = max(oldest, time.Since(p.taken.published))
+			oldest = max(oldest, time.Since(p.taken.published), time.Millisecond)
 		}
 	}
 	return s.unfinished, oldest

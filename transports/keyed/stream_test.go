@@ -174,3 +174,16 @@ func TestWhatWasNotTakenInHoldsTheMark(t *testing.T) {
 		require.Zero(t, c.Engine.InFlight())
 	})
 }
+
+// An age of nothing would say that nothing was taken.
+func TestWhatWasTakenHasAnAgeWhateverItsPublishersClockSays(t *testing.T) {
+	c := keyed.NewConsumer("c", []string{"topic"}, keyed.Options{})
+	defer c.Close()
+	s := keyed.NewStream(c, "topic", startAt, func(int64) {})
+	_, age := s.Unfinished()
+	require.Zero(t, age)
+	require.NoError(t, s.Take(t.Context(), keyed.Message{At: position(0), Published: time.Now().Add(time.Hour), Message: message.NewMessage("", nil)}))
+	n, age := s.Unfinished()
+	require.Equal(t, 1, n)
+	require.Positive(t, age)
+}
