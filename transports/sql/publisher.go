@@ -80,10 +80,9 @@ func (p *publisher) run() {
 			all = append(all, one.messages...)
 		}
 		err := p.stock.Publish(topic, all...)
-		if isLocked(err) && time.Since(group[0].since) < patience {
-			p.postpone(topic, group)
+		if isLocked(err) {
+			group = p.postpone(topic, group)
 			time.Sleep(lockPause)
-			continue
 		}
 		for _, one := range group {
 			one.done <- err
@@ -119,14 +118,23 @@ func isLocked(err error) bool {
 	return errors.As(err, &answer) && answer.Code == "55P03" // lock_not_available
 }
 
-// postpone lets the other topics go first.
-func (p *publisher) postpone(topic string, group []*publication) {
+// postpone lets the other topics go first, and gives back the publications that have waited long enough.
+func (p *publisher) postpone(topic string, group []*publication) (spent []*publication) {
+	patient := 0 // the first of those that wait on: they stand as they came
+	for patient < len(group) && time.Since(group[patient].since) >= patience {
+		patient++
+	}
+	spent, group = group[:patient], group[patient:]
+	if len(group) == 0 {
+		return spent
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.waiting[topic]) == 0 {
 		p.topics = append(p.topics, topic)
 	}
 	p.waiting[topic] = slices.Concat(group, p.waiting[topic])
+	return spent
 }
 
 // close lets what waits be published and ends.
