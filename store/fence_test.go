@@ -16,7 +16,7 @@ import (
 
 func TestAnAbandonedHandlerIsFencedAndStopsNobody(t *testing.T) {
 	st := open(t, t.TempDir(), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	wake, late := make(chan struct{}), make(chan error, 2)
 	err := st.Do(ctx, func(_ context.Context, tx *store.Tx) error {
@@ -97,7 +97,7 @@ func TestAnAbandonedHandlerLeavesItsGroupAlone(t *testing.T) {
 // TestWhoIsStoppedByTheFenceHasOverrunItsDeadline: ErrClosed would count nothing, and the same work would come for ever.
 func TestWhoIsStoppedByTheFenceHasOverrunItsDeadline(t *testing.T) {
 	st := open(t, t.TempDir(), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	err := st.Do(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for {
