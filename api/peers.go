@@ -35,7 +35,8 @@ const (
 	codePeerUnreachable = "peer_unreachable"
 	codeLoop            = "forwarding_loop"
 
-	connectTimeout = 2 * time.Second
+	connectTimeout = 2 * time.Second  // of one address
+	dialTimeout    = 5 * time.Second  // of all that a name has: the first that says nothing takes up to half of it
 	passTimeout    = 30 * time.Second // for a request that is passed on
 	askTimeout     = 5 * time.Second  // for a question of this process's own
 	maxPeerAnswer  = 64 << 20
@@ -46,7 +47,7 @@ func forwarded(c *gin.Context) bool { return c.GetHeader(forwardedHeader) != "" 
 // newPeerTransport connects to peers: without proxies of the environment, and without touching what goes through.
 func newPeerTransport() *http.Transport {
 	return &http.Transport{
-		DialContext: (&net.Dialer{Timeout: connectTimeout}).DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: passTimeout - 2*connectTimeout,
+		DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSHandshakeTimeout: connectTimeout, ResponseHeaderTimeout: passTimeout - dialTimeout - connectTimeout,
 		MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
 	}
 }

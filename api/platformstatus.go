@@ -67,7 +67,7 @@ func (s *Server) atEachAddress(ctx context.Context, list []*instanceAt) []*insta
 // transportTo connects to one address, whatever else the name has: host and certificate are still the name's.
 func transportTo(address netip.Addr) *http.Transport {
 	t := newPeerTransport()
-	dial := t.DialContext
+	dial := (&net.Dialer{Timeout: connectTimeout}).DialContext
 	t.DisableKeepAlives = true // it serves one question
 	t.DialContext = func(ctx context.Context, network, name string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(name)
