@@ -22,12 +22,12 @@ func RunWatermill(t *testing.T, s Setup) {
 		ConsumerGroups: c.BetweenProcesses, GuaranteedOrder: !s.Sluggish, Persistent: c.BetweenProcesses,
 		ExactlyOnceDelivery: !c.BetweenProcesses, RequireSingleInstance: !c.BetweenProcesses, ForceShort: s.Short,
 	}
-	group := func(_ *testing.T, group string) (message.Publisher, message.Subscriber) {
-		p := newStock(s, group)
+	group := func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
+		p := newStock(t, s, group)
 		if !c.BetweenProcesses {
 			return p, p
 		}
-		return p, newStock(s, group) // each is closed by itself
+		return p, newStock(t, s, group) // each is closed by itself
 	}
 	tests.TestPubSub(t, features, func(t *testing.T) (message.Publisher, message.Subscriber) { return group(t, "shared") }, group)
 }
@@ -46,8 +46,14 @@ type stock struct {
 	watching   sync.WaitGroup
 }
 
-func newStock(s Setup, group string) *stock {
-	return &stock{s: s, group: group, publishing: map[string]driver.Transport{}, reading: map[string]chan *message.Message{}}
+func newStock(t *testing.T, s Setup, group string) *stock {
+	p := &stock{s: s, group: group, publishing: map[string]driver.Transport{}, reading: map[string]chan *message.Message{}}
+	t.Cleanup(func() { // TestPublishSubscribeInOrder closes its ten subscribers before it has them
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
 }
 
 // consumer is the group as a consumer: all instances of one hear the same topics.
