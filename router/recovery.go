@@ -217,7 +217,7 @@ func (s *Service) recoverAll(ctx context.Context) error {
 	for after := int64(0); !s.Paused(); {
 		var heads []store.Parked
 		err := s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
-			heads, err = store.Heads(ctx, r, "", after, recoveryBatch)
+			heads, err = store.Heads(ctx, r, after, recoveryBatch)
 			return err
 		})
 		if err != nil {
@@ -278,7 +278,7 @@ func (s *Service) recoverKey(ctx context.Context, key string) error {
 func (s *Service) standingAt(ctx context.Context, key string) (late, heads []store.Parked, err error) {
 	err = s.store.View(ctx, func(ctx context.Context, r store.Reader) (err error) {
 		if late, err = store.Missing(ctx, r, key, CodeMissingPredecessor); err == nil {
-			heads, err = store.Heads(ctx, r, key, 0, recoveryBatch)
+			heads, err = store.HeadsOf(ctx, r, key)
 		}
 		return err
 	})

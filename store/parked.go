@@ -175,18 +175,23 @@ func DueParked(ctx context.Context, r Reader, now time.Time, limit int) ([]Parke
 	return All(ctx, r, scanParked, "SELECT "+parkedColumns+" FROM parked WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2", micros(now), limit)
 }
 
-// Heads reads, in arrival order, the first waiting event of every topic and key (of one key only, unless key is "") after a row id, except where the
-// key is held by another event. Predecessors are not looked at.
-func Heads(ctx context.Context, r Reader, key string, after int64, limit int) ([]Parked, error) {
-	query := "SELECT " + parkedColumns + ` FROM parked AS p WHERE state = $1 AND refused = 0 AND id > $2
+// Heads reads, in arrival order, the first waiting event of every topic and key after a row id, except where the key is held by
+// another event. Predecessors are not looked at.
+func Heads(ctx context.Context, r Reader, after int64, limit int) ([]Parked, error) {
+	return All(ctx, r, scanParked, "SELECT "+parkedColumns+` FROM parked AS p WHERE state = $1 AND refused = 0 AND id > $2
 		AND NOT EXISTS (SELECT 1 FROM parked AS h WHERE h.key = p.key AND h.held = 1)
-		AND NOT EXISTS (SELECT 1 FROM parked AS f WHERE f.key = p.key AND f.topic = p.topic AND f.state = $1 AND f.refused = 0 AND f.id < p.id)`
-	args := []any{Waiting, after, limit}
-	if key != "" {
-		query += " AND key = $4"
-		args = append(args, key)
-	}
-	return All(ctx, r, scanParked, query+" ORDER BY id LIMIT $3", args...)
+		AND NOT EXISTS (SELECT 1 FROM parked AS f WHERE f.key = p.key AND f.topic = p.topic AND f.state = $1 AND f.refused = 0 AND f.id < p.id)
+		ORDER BY id LIMIT $3`, Waiting, after, limit)
+}
+
+// HeadsOf reads those of one key. However many wait for it, it steps from topic to topic and takes the first event of each.
+func HeadsOf(ctx context.Context, r Reader, key string) ([]Parked, error) {
+	return All(ctx, r, scanParked, `WITH RECURSIVE topics (name) AS (
+			SELECT MIN(topic) FROM parked WHERE key = $2
+			UNION ALL SELECT (SELECT MIN(topic) FROM parked WHERE key = $2 AND topic > name) FROM topics WHERE name IS NOT NULL)
+		SELECT `+parkedColumns+` FROM parked WHERE NOT EXISTS (SELECT 1 FROM parked AS h WHERE h.key = $2 AND h.held = 1) AND id IN (
+			SELECT (SELECT id FROM parked AS f WHERE f.key = $2 AND f.topic = name AND f.state = $1 AND f.refused = 0 ORDER BY f.id LIMIT 1) FROM topics)
+		ORDER BY id`, Waiting, key)
 }
 
 // NextProbe reads an event to try while most fail: in turn of the row ids after a given one, of those that retry or of those
@@ -195,7 +200,7 @@ func NextProbe(ctx context.Context, r Reader, waiting bool, after int64) (p Park
 	for _, from := range []int64{after, 0} {
 		if waiting {
 			var heads []Parked
-			if heads, err = Heads(ctx, r, "", from, 1); len(heads) > 0 {
+			if heads, err = Heads(ctx, r, from, 1); len(heads) > 0 {
 				p, found = heads[0], true
 			}
 		} else {
