@@ -12,18 +12,18 @@ type step struct {
 // event that is due passes the same chain; its acknowledgement is its row's new state.
 func (s *Service) chain() []step {
 	return []step{
-		{"drain", s.drain},           // after Close began, nothing is begun
-		{"recoverer", recoverer},     // a panic of ours is a refusal with a pause, never a crash
-		{"poison", s.poison},         // what failed is parked or becomes a dead letter
-		{"gate", s.gate},             // a paused consumer stores what arrives
-		{"decode", s.decode},         // bytes to a validated contract
-		{"correlation", s.correlate}, // ids for logs and for what is emitted
-		{"tracing", s.trace},         // one span per delivery
-		{"metrics", s.measure},       // outcome and latency
-		{"retry", s.retry},           // immediate attempts
-		{"timeout", s.timeout},       // each attempt has its own deadline
-		{"recoverer", recoverer},     // a handler's panic is a failed attempt
-		{"transaction", s.within},    // key lock, inbox, order; commits what the handler wrote
+		{"drain", s.drain},             // after Close began, nothing is begun
+		{"recoverer", recoverer},       // a panic of ours is a refusal with a pause, never a crash
+		{"poison", s.poison},           // what failed is parked or becomes a dead letter
+		{"gate", s.gate},               // a paused consumer stores what arrives
+		{"decode", s.decode},           // bytes to a validated contract
+		{"correlation", s.correlate},   // ids for logs and for what is emitted
+		{"tracing", s.trace},           // one span per delivery
+		{"metrics", s.measure},         // outcome and latency
+		{"retry", s.retry},             // immediate attempts
+		{"timeout", s.timeout},         // each attempt has its own deadline
+		{"recoverer", recoverer},       // a handler's panic is a failed attempt
+		{"transaction", s.transaction}, // key lock, inbox, order; commits what the handler wrote
 	}
 }
 

@@ -35,15 +35,15 @@ type Options struct {
 
 // Service is one consumer at work: its chain, the recovery of its parked events and its jobs.
 type Service struct {
-	consumer Consumer
-	store    *store.Store
-	settings Settings
-	policy   Policy
-	log      *slog.Logger
-	metrics  *Metrics
-	tracer   trace.Tracer
-	traced   bool                      // the tracer does something
-	within   message.HandlerMiddleware // transact, unless a benchmark does without
+	consumer    Consumer
+	store       *store.Store
+	settings    Settings
+	policy      Policy
+	log         *slog.Logger
+	metrics     *Metrics
+	tracer      trace.Tracer
+	traced      bool                      // the tracer does something
+	transaction message.HandlerMiddleware // transact, unless a benchmark does without
 
 	routes        map[string]*Route   // by topic
 	follows       map[string][]string // by topic: predecessor types that this consumer hears too
@@ -98,9 +98,9 @@ func NewService(ctx context.Context, c Consumer, st *store.Store, o Options) (*S
 	if o.Tracers == nil {
 		o.Tracers = noop.NewTracerProvider()
 	}
-	s.within = s.transact
+	s.transaction = s.transact
 	if o.Untransacted {
-		s.within = s.untransacted
+		s.transaction = s.untransacted
 	}
 	_, off := o.Tracers.(noop.TracerProvider)
 	s.traced = !off
