@@ -105,9 +105,12 @@ func (p *apiProblem) Error() string {
 	for _, e := range p.Errors {
 		where := e.Path
 		if e.Index != nil {
-			where = fmt.Sprintf("event %d %s", *e.Index, e.Path)
+			where = strings.TrimSpace(fmt.Sprintf("event %d %s", *e.Index, e.Path))
 		}
-		lines = append(lines, fmt.Sprintf("  %s: %s: %s", where, e.Code, e.Detail))
+		if where != "" { // else it is about the request as a whole
+			where += ": "
+		}
+		lines = append(lines, fmt.Sprintf("  %s%s: %s", where, e.Code, e.Detail))
 	}
 	return strings.Join(lines, "\n")
 }
