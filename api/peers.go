@@ -35,10 +35,10 @@ const (
 	codePeerUnreachable = "peer_unreachable"
 	codeLoop            = "forwarding_loop"
 
-	connectTimeout = 2 * time.Second  // of one address
-	dialTimeout    = 5 * time.Second  // of all that a name has: the first that says nothing takes up to half of it
-	passTimeout    = 30 * time.Second // for a request that is passed on
-	askTimeout     = 5 * time.Second  // for a question of this process's own
+	connectTimeout = 2 * time.Second    // of one address
+	dialTimeout    = 2 * connectTimeout // of all that a name has: the second has its turn when the first says nothing
+	passTimeout    = 30 * time.Second   // for a request that is passed on
+	askTimeout     = 5 * time.Second    // for a question of this process's own: longer than a dial, whose error names the address
 	maxPeerAnswer  = 64 << 20
 )
 
