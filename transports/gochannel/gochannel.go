@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -207,16 +205,9 @@ func (subscriber) Close() error { return nil }
 // Standing implements driver.Transport: what consumers have not taken is in the outboxes.
 func (t *Transport) Standing(context.Context) (driver.Standing, error) { return driver.Standing{}, nil }
 
-// Drain implements driver.Transport. No consumer takes events while another one's handler is slow.
+// Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {
-	names := slices.Sorted(maps.Keys(t.consumers))
-	errs := make([]error, len(names))
-	var draining sync.WaitGroup
-	for i, name := range names {
-		draining.Go(func() { errs[i] = t.consumers[name].Engine.Drain(ctx) })
-	}
-	draining.Wait()
-	return errors.Join(errs...)
+	return keyed.DrainAll(t.consumers, func(c *consumer) error { return c.Engine.Drain(ctx) })
 }
 
 // Close implements driver.Transport.

@@ -5,7 +5,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -17,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/keyed"
 )
 
 // Driver is the transport of the kafka profile.
@@ -101,13 +101,10 @@ func (t *Transport) Subscriber(name string) (message.Subscriber, error) {
 	return subscriber{c}, nil
 }
 
-// names are those of the consumers, so that what is told of them is always in the same order.
-func (t *Transport) names() []string { return slices.Sorted(maps.Keys(t.consumers)) }
-
 // Standing implements driver.Transport.
 func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	var s driver.Standing
-	for _, name := range t.names() {
+	for _, name := range slices.Sorted(maps.Keys(t.consumers)) { // told in the same order each time
 		c := t.consumers[name]
 		ends, err := c.ends(ctx, t.admin)
 		if err != nil {
@@ -121,14 +118,7 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 
 // Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {
-	names := t.names()
-	errs := make([]error, len(names))
-	var draining sync.WaitGroup
-	for i, name := range names {
-		draining.Go(func() { errs[i] = t.consumers[name].drain(ctx) })
-	}
-	draining.Wait()
-	return errors.Join(errs...)
+	return keyed.DrainAll(t.consumers, func(c *consumer) error { return c.drain(ctx) })
 }
 
 // Close implements driver.Transport.

@@ -2,6 +2,7 @@ package keyed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,4 +69,17 @@ func (c *Consumer) Close() {
 	c.mu.Unlock()
 	c.Engine.Close()
 	c.readers.Wait()
+}
+
+// DrainAll drains the consumers of a transport together: none takes messages while another one's handler is slow. Errors are
+// joined in the order of the names.
+func DrainAll[C any](consumers map[string]C, drain func(C) error) error {
+	names := slices.Sorted(maps.Keys(consumers))
+	errs := make([]error, len(names))
+	var draining sync.WaitGroup
+	for i, name := range names {
+		draining.Go(func() { errs[i] = drain(consumers[name]) })
+	}
+	draining.Wait()
+	return errors.Join(errs...)
 }

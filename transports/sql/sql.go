@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/first-viscount/viscount/transports/driver"
+	"github.com/first-viscount/viscount/transports/keyed"
 )
 
 // Driver is the transport of the sql profile.
@@ -175,16 +174,9 @@ func (t *Transport) Standing(ctx context.Context) (driver.Standing, error) {
 	return s, nil
 }
 
-// Drain implements driver.Transport. No consumer takes events while another one's handler is slow.
+// Drain implements driver.Transport.
 func (t *Transport) Drain(ctx context.Context) error {
-	names := slices.Sorted(maps.Keys(t.consumers))
-	errs := make([]error, len(names))
-	var draining sync.WaitGroup
-	for i, name := range names {
-		draining.Go(func() { errs[i] = t.consumers[name].drain(ctx) })
-	}
-	draining.Wait()
-	return errors.Join(errs...)
+	return keyed.DrainAll(t.consumers, func(c *consumer) error { return c.drain(ctx) })
 }
 
 // Close implements driver.Transport.
